@@ -1,0 +1,135 @@
+//! The list of built-in kinds and what is peculiar about each.
+
+use crate::types::{
+    ConfigMap, Deployment, EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet,
+    RuntimeClass, Secret, Service,
+};
+use crate::{default, merge, validate};
+use quorate_resources::{KindInfo, Object, Registry};
+use quorate_types::name;
+use serde_json::Value;
+
+/// All built-in kinds.
+#[must_use]
+pub fn registry() -> Registry {
+    let mut registry = Registry::new();
+    let core = [namespace(), node(), pod(), service(), config_map(), secret(), event()];
+    let others = [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class()];
+    for info in core.into_iter().chain(others) {
+        registry.register(info).expect("the built-in kinds have different names");
+    }
+    registry
+}
+
+fn short(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn namespace() -> KindInfo {
+    KindInfo {
+        short_names: short(&["ns"]),
+        name_rule: name::check_dns_label,
+        default: default::namespace,
+        held: |object| {
+            let finalizers = object.pointer("/spec/finalizers").and_then(Value::as_array);
+            finalizers.is_some_and(|finalizers| !finalizers.is_empty())
+        },
+        ..KindInfo::of::<Namespace>()
+    }
+}
+
+fn node() -> KindInfo {
+    KindInfo { short_names: short(&["no"]), validate: validate::node, ..KindInfo::of::<Node>() }
+}
+
+fn pod() -> KindInfo {
+    KindInfo {
+        short_names: short(&["po"]),
+        default: default::pod,
+        validate: validate::pod,
+        graceful_delete: pod_grace,
+        merge_keys: merge::KEYS,
+        ..KindInfo::of::<Pod>()
+    }
+}
+
+/// Grace seconds of a pod that an agent has to stop: bound to a node and not at its end.
+fn pod_grace(pod: &Object) -> Option<i64> {
+    let text = |pointer| pod.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let ended = matches!(text("/status/phase"), "Succeeded" | "Failed");
+    if text("/spec/nodeName").is_empty() || ended {
+        return None;
+    }
+    let own = pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64);
+    Some(own.unwrap_or(default::GRACE_SECONDS))
+}
+
+fn service() -> KindInfo {
+    KindInfo {
+        short_names: short(&["svc"]),
+        name_rule: name::check_dns_1035_label,
+        default: default::service,
+        validate: validate::service,
+        merge_keys: merge::KEYS,
+        ..KindInfo::of::<Service>()
+    }
+}
+
+fn config_map() -> KindInfo {
+    KindInfo {
+        short_names: short(&["cm"]),
+        status: false,
+        validate: validate::config_map,
+        ..KindInfo::of::<ConfigMap>()
+    }
+}
+
+fn secret() -> KindInfo {
+    KindInfo {
+        status: false,
+        default: default::secret,
+        validate: validate::secret,
+        ..KindInfo::of::<Secret>()
+    }
+}
+
+fn event() -> KindInfo {
+    KindInfo { short_names: short(&["ev"]), status: false, ..KindInfo::of::<Event>() }
+}
+
+fn deployment() -> KindInfo {
+    KindInfo {
+        short_names: short(&["deploy"]),
+        default: default::deployment,
+        validate: validate::deployment,
+        merge_keys: merge::KEYS,
+        ..KindInfo::of::<Deployment>()
+    }
+}
+
+fn replica_set() -> KindInfo {
+    KindInfo {
+        short_names: short(&["rs"]),
+        default: default::replica_set,
+        validate: validate::replica_set,
+        merge_keys: merge::KEYS,
+        ..KindInfo::of::<ReplicaSet>()
+    }
+}
+
+fn endpoint_slice() -> KindInfo {
+    KindInfo {
+        status: false,
+        default: default::endpoint_slice,
+        validate: validate::endpoint_slice,
+        ..KindInfo::of::<EndpointSlice>()
+    }
+}
+
+fn lease() -> KindInfo {
+    KindInfo { status: false, ..KindInfo::of::<Lease>() }
+}
+
+fn runtime_class() -> KindInfo {
+    KindInfo { status: false, validate: validate::runtime_class, ..KindInfo::of::<RuntimeClass>() }
+}

@@ -1,0 +1,105 @@
+//! A store that remembers the newest revision written through it, for read-your-writes.
+
+use async_trait::async_trait;
+use quorate_store::{
+    Certainty, Error, LeaseGranted, LeaseTimeToLive, RangeRequest, RangeResponse, SharedStore,
+    Status, Store, Txn, TxnResponse, WatchRequest, WatchStream,
+};
+use quorate_types::{LeaseId, Revision};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Passes everything on; every write that succeeds raises [`OwnWrites::revision`].
+#[derive(Debug)]
+pub(crate) struct OwnWrites {
+    inner: SharedStore,
+    revision: AtomicI64,
+    uncertain: AtomicBool,
+}
+
+impl OwnWrites {
+    pub(crate) fn new(inner: SharedStore) -> Self {
+        Self { inner, revision: AtomicI64::new(0), uncertain: AtomicBool::new(false) }
+    }
+
+    /// A revision that covers every write so far. Costs a linearizable read after a write whose
+    /// outcome is unknown, otherwise nothing.
+    pub(crate) async fn revision(&self) -> Result<Revision, Error> {
+        if self.uncertain.swap(false, Ordering::SeqCst) {
+            match current_revision(&self.inner).await {
+                Ok(revision) => self.saw(revision),
+                Err(error) => {
+                    self.uncertain.store(true, Ordering::SeqCst);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Revision(self.revision.load(Ordering::SeqCst)))
+    }
+
+    fn saw(&self, revision: Revision) {
+        self.revision.fetch_max(revision.0, Ordering::SeqCst);
+    }
+}
+
+/// The store's revision after everything that was acknowledged before the call.
+pub(crate) async fn current_revision(store: &SharedStore) -> Result<Revision, Error> {
+    let request = RangeRequest { count_only: true, ..RangeRequest::key("/registry/") };
+    Ok(store.range(request).await?.revision)
+}
+
+#[async_trait]
+impl Store for OwnWrites {
+    async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.inner.range(request).await
+    }
+
+    async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        let result = self.inner.txn(txn).await;
+        match &result {
+            Ok(response) if response.succeeded => self.saw(response.revision),
+            Err(error) if error.certainty() == Certainty::Unknown => {
+                self.uncertain.store(true, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+        result
+    }
+
+    async fn compact(&self, revision: Revision) -> Result<(), Error> {
+        self.inner.compact(revision).await
+    }
+
+    async fn watch(&self, request: WatchRequest) -> Result<WatchStream, Error> {
+        self.inner.watch(request).await
+    }
+
+    async fn lease_grant(&self, id: LeaseId, ttl: Duration) -> Result<LeaseGranted, Error> {
+        self.inner.lease_grant(id, ttl).await
+    }
+
+    async fn lease_revoke(&self, id: LeaseId) -> Result<(), Error> {
+        self.inner.lease_revoke(id).await
+    }
+
+    async fn lease_keep_alive(&self, id: LeaseId) -> Result<Duration, Error> {
+        self.inner.lease_keep_alive(id).await
+    }
+
+    async fn lease_time_to_live(&self, id: LeaseId) -> Result<LeaseTimeToLive, Error> {
+        self.inner.lease_time_to_live(id).await
+    }
+
+    async fn leases(&self) -> Result<Vec<LeaseId>, Error> {
+        self.inner.leases().await
+    }
+
+    fn status(&self) -> Status {
+        self.inner.status()
+    }
+
+    fn status_watch(&self) -> watch::Receiver<Status> {
+        self.inner.status_watch()
+    }
+}

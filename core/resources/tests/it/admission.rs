@@ -1,0 +1,103 @@
+//! Plugins that complete, refuse and count.
+
+use crate::world::{World, key, kind, widget};
+use async_trait::async_trait;
+use quorate_resources::{
+    Admission, Claims, DeleteOptions, Error, Object, Objects, Operation, Revision,
+};
+use quorate_store::{Compare, Op, RangeRequest};
+use serde_json::json;
+use std::sync::Arc;
+
+/// At most so many widgets, counted under a compare.
+#[derive(Debug)]
+struct Quota(i64);
+
+const COUNTER: &str = "/quota/widgets";
+
+#[async_trait]
+impl Admission for Quota {
+    fn name(&self) -> &'static str {
+        "quota"
+    }
+
+    async fn admit(
+        &self,
+        objects: &Objects,
+        operation: Operation,
+        object: &mut Object,
+        _old: Option<&Object>,
+    ) -> Result<Claims, Error> {
+        if operation == Operation::Update || object.kind != "Widget" {
+            return Ok(Claims::default());
+        }
+        let found = objects.store().range(RangeRequest::key(COUNTER)).await?;
+        let (used, revision) = found.kvs.first().map_or((0, Revision::NONE), |kv| {
+            (String::from_utf8_lossy(&kv.value).parse::<i64>().unwrap(), kv.mod_revision)
+        });
+        let next = if operation == Operation::Create { used + 1 } else { used - 1 };
+        if next > self.0 {
+            let (kind, key) = (object.group_kind(), object.key());
+            return Err(Error::Denied {
+                kind,
+                key,
+                reason: format!("quota of {} is used up", self.0),
+            });
+        }
+        Ok(Claims {
+            compares: vec![Compare::mod_revision(COUNTER, revision)],
+            ops: vec![Op::put(COUNTER, next.to_string())],
+        })
+    }
+}
+
+#[tokio::test]
+async fn claims_hold_a_quota_under_concurrency() {
+    let world = World::new().await;
+    let objects = world.objects.clone().with_admission(Arc::new(Quota(5)));
+    let create = |index: i32| {
+        let objects = objects.clone();
+        async move { objects.create(widget(&format!("w{index}"), json!({ "size": 1 }))).await }
+    };
+    let results = futures::future::join_all((0..8).map(create)).await;
+    let refused = |result: &&Result<Object, Error>| matches!(result, Err(Error::Denied { .. }));
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 5);
+    assert_eq!(results.iter().filter(refused).count(), 3, "{results:?}");
+    let gone = &results.iter().flatten().next().unwrap().metadata.name;
+    let deleted = objects.delete(&kind(), &key(gone), DeleteOptions::default()).await.unwrap();
+    assert!(deleted.is_removed());
+    objects.create(widget("again", json!({ "size": 1 }))).await.unwrap();
+}
+
+/// Sets a field that users leave out.
+#[derive(Debug)]
+struct Host;
+
+#[async_trait]
+impl Admission for Host {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    async fn admit(
+        &self,
+        _objects: &Objects,
+        _operation: Operation,
+        object: &mut Object,
+        _old: Option<&Object>,
+    ) -> Result<Claims, Error> {
+        if let Some(spec) = object.body.get_mut("spec") {
+            spec["host"] = json!("n1");
+        }
+        Ok(Claims::default())
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_completes_the_object() {
+    let world = World::new().await;
+    let objects = world.objects.clone().with_admission(Arc::new(Host));
+    let made = objects.create(widget("a", json!({ "size": 1 }))).await.unwrap();
+    assert_eq!(made.pointer("/spec/host"), Some(&json!("n1")));
+    assert_eq!(world.read("a").await, Some(made));
+}

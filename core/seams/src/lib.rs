@@ -1,0 +1,50 @@
+//! Clock, tasks, randomness and disk: the one crate that may touch them.
+//!
+//! Place: directly above `quorate-types`. Every other crate receives these seams as values, so that
+//! a simulated world can turn time, draw every random number and tear every unsynced byte.
+//! `clippy.toml` bans the originals everywhere else.
+//!
+//! Invariants: production implementations are thin; nothing here knows what the product does;
+//! nothing is global.
+//!
+//! ```
+//! use quorate_seams::{Clock, ManualClock};
+//! use std::time::Duration;
+//! let clock = ManualClock::new();
+//! let before = clock.now();
+//! clock.advance(Duration::from_secs(3600));
+//! assert_eq!(clock.now() - before, Duration::from_secs(3600));
+//! ```
+
+mod clock;
+pub mod disk;
+mod random;
+mod task;
+
+pub use clock::{Clock, ManualClock, Monotonic, SharedClock, SystemClock, WallTime, timeout};
+pub use disk::{Crash, Disk, DiskFile, OsDisk, SharedDisk, SimDisk};
+pub use random::{OsRandom, Random, SeededRandom, SharedRandom};
+pub use task::{Task, TaskSet, spawn, spawn_blocking};
+
+/// The seams most components need, handed over as one value.
+#[derive(Clone, Debug)]
+pub struct Seams {
+    /// Time and timers.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub random: SharedRandom,
+    /// Files.
+    pub disk: SharedDisk,
+}
+
+impl Seams {
+    /// The machine's own clock, entropy and file system.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            clock: SystemClock::shared(),
+            random: std::sync::Arc::new(OsRandom),
+            disk: std::sync::Arc::new(OsDisk),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The contract of every executor: what a node agent asks of the thing that runs tasks.
+//!
+//! Place: between `core/agent`, which decides, and the executors, which act. It depends on nothing
+//! but `quorate-types`, so that anyone can write an executor without linking the control plane.
+//!
+//! Invariants every executor keeps:
+//! - Every call is idempotent by [`TaskId`]: a task of one (pod uid, name, attempt) exists at most
+//!   once, and calling twice, also after a crash of the agent, is as good as calling once.
+//! - *Unknown is never exited*: [`Observed::Exited`] is answered only with proof that the task is
+//!   gone. An executor that cannot tell answers [`Observed::Unreachable`].
+//! - Order per task: created, running, exited, removed.
+//! - `code` and `signal` of an exit are never folded into 128 + n.
+
+mod error;
+mod executor;
+mod exit;
+mod observed;
+mod task;
+
+pub use error::Error;
+pub use executor::{Capabilities, Executor, Health, SharedExecutor};
+pub use exit::{ExitCause, ExitRecord};
+pub use observed::{Event, Found, Observed, Started};
+pub use task::{Mount, Resources, Stop, TaskId, TaskSpec};

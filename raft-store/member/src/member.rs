@@ -1,0 +1,332 @@
+//! Starting a member, and the two ways to end it.
+
+use crate::data_dir::DataDir;
+use crate::error::Error;
+use crate::leases::{Leases, drive};
+use crate::options::MemberOptions;
+use crate::service::Service;
+use crate::status::follow;
+use crate::watching::Watches;
+use quorate_log::RaftLog;
+use quorate_mvcc::{HashKv, Mvcc, RocksDb, RocksOptions};
+use quorate_raft::{Consensus, Parts};
+use quorate_seams::{Seams, TaskSet, spawn_blocking, timeout};
+use quorate_store::{SharedStore, Status, Store};
+use quorate_transport::{GrpcTransport, Identity, KeepAlive, Listener, Server};
+use quorate_types::{ClusterId, MemberId, Revision};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// One running member of a replicated store. Clones share it; it implements [`Store`], and every
+/// member accepts every request, whoever leads.
+///
+/// Dropping the last clone closes its sockets and stops it without handing over leadership; use
+/// [`Member::shutdown`].
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) options: MemberOptions,
+    pub(crate) seams: Seams,
+    pub(crate) consensus: Consensus,
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) watches: Watches,
+    pub(crate) status: watch::Receiver<Status>,
+    addr: SocketAddr,
+    state_dir: PathBuf,
+    log: RaftLog,
+    transport: Arc<GrpcTransport>,
+    tasks: TaskSet,
+    running: Mutex<Option<Running>>,
+}
+
+/// What a stopped member has let go of.
+#[derive(Debug)]
+struct Running {
+    state: Arc<Mvcc>,
+    server: Server,
+    dir: DataDir,
+}
+
+impl Member {
+    /// Starts a member: forms the cluster with its peers if the directory is new, otherwise goes on
+    /// from what the directory holds. Returns before there is a leader; see [`Member::wait_ready`].
+    ///
+    /// # Errors
+    /// The address or the directory is in use, the directory is not this member's or is damaged, or
+    /// the options are invalid. Nothing has been overwritten then.
+    pub async fn start(options: MemberOptions, seams: Seams) -> Result<Self, Error> {
+        options.check()?;
+        let listener = Listener::bind(options.listen)
+            .await
+            .map_err(|source| Error::Listen { addr: options.listen, source })?;
+        let opened = options.clone();
+        let disk = Arc::clone(&seams.disk);
+        let opened = spawn_blocking(move || Opened::open(&opened, disk)).await;
+        let opened = opened.ok_or_else(|| Error::Options {
+            reason: "opening the data directory panicked; see the log".to_owned(),
+        })??;
+        Self::assemble(options, seams, listener, opened).await
+    }
+
+    async fn assemble(
+        options: MemberOptions,
+        seams: Seams,
+        listener: Listener,
+        opened: Opened,
+    ) -> Result<Self, Error> {
+        let Opened { dir, log, state } = opened;
+        let identity = Identity { cluster: options.cluster, member: options.id };
+        let keep_alive = KeepAlive {
+            interval: options.timing.election_min.max(Duration::from_millis(200)),
+            timeout: options.timing.election_max.max(Duration::from_millis(500)),
+        };
+        let transport =
+            Arc::new(GrpcTransport::new(identity, Arc::clone(&seams.clock), keep_alive));
+        let addr = listener.local_addr();
+        let consensus = Consensus::start(
+            raft_options(&options, addr, dir.transfer()),
+            Parts {
+                log: log.clone(),
+                state: Arc::clone(&state),
+                transport: Arc::clone(&transport) as _,
+                seams: seams.clone(),
+            },
+        )
+        .await?;
+        let leases = Arc::new(Leases::new(
+            Arc::clone(&seams.clock),
+            &state,
+            options.id,
+            options.timing.election_max,
+        ));
+        let service = Service { consensus: consensus.clone(), leases: Arc::clone(&leases) };
+        let server = listener.serve(identity, keep_alive, Arc::new(service));
+        let tasks = TaskSet::new();
+        let (known, status) = follow(options.id, &consensus, Arc::clone(&state));
+        tasks.spawn(known);
+        tasks.spawn(drive(Arc::clone(&leases), consensus.clone()));
+        let state_dir = dir.state();
+        let running = Mutex::new(Some(Running { state, server, dir }));
+        let watches = Watches::default();
+        let inner = Inner {
+            options,
+            seams,
+            consensus,
+            leases,
+            watches,
+            status,
+            addr,
+            state_dir,
+            log,
+            transport,
+            tasks,
+            running,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The store that this member serves, for components that share one.
+    #[must_use]
+    pub fn store(&self) -> SharedStore {
+        Arc::new(self.clone())
+    }
+
+    /// This member.
+    #[must_use]
+    pub fn id(&self) -> MemberId {
+        self.inner.options.id
+    }
+
+    /// Its cluster.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.inner.options.cluster
+    }
+
+    /// The address that it listens on for other members.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.addr
+    }
+
+    /// The voters and their addresses.
+    #[must_use]
+    pub fn voters(&self) -> std::collections::BTreeMap<MemberId, String> {
+        self.inner.consensus.voters()
+    }
+
+    /// Waits until there is a leader and this member has applied what was committed before.
+    ///
+    /// # Errors
+    /// The time passed, or the member has stopped.
+    pub async fn wait_ready(&self, limit: Duration) -> Result<Status, quorate_store::Error> {
+        let clock = &*self.inner.seams.clock;
+        let ready = timeout(clock, limit, self.inner.consensus.read_barrier()).await;
+        ready.unwrap_or(Err(quorate_store::Error::Timeout))?;
+        Ok(self.status())
+    }
+
+    /// The hash of everything at a revision, equal on all members that have applied it and
+    /// comparable with etcd's.
+    ///
+    /// # Errors
+    /// The revision is compacted or not applied here yet, or the member has stopped.
+    pub async fn hash_kv(&self, revision: Revision) -> Result<HashKv, quorate_store::Error> {
+        let state = self.inner.state()?;
+        let hash = spawn_blocking(move || state.hash_kv(revision)).await;
+        hash.unwrap_or_else(|| Err(quorate_store::Error::Fatal { reason: "hash panicked".into() }))
+    }
+
+    /// Hands leadership to another voter. Does nothing if this member does not lead.
+    pub async fn transfer_leadership(&self, to: MemberId) {
+        self.inner.consensus.transfer_leadership(to).await;
+    }
+
+    /// Makes the state durable now, so that the log before it can be purged.
+    pub async fn snapshot_now(&self) {
+        self.inner.consensus.make_durable().await;
+    }
+
+    /// Counters of the raft log since it was opened.
+    #[must_use]
+    pub fn log_stats(&self) -> quorate_log::Stats {
+        self.inner.log.stats()
+    }
+
+    /// Stops cleanly: hands leadership over, closes the sockets, makes the state durable, closes the
+    /// log, lets go of the directory. Does nothing the second time.
+    ///
+    /// # Errors
+    /// The state could not be made durable; the log still has what is missing.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.hand_over().await;
+        let Some(running) = self.take_running() else { return Ok(()) };
+        let state = Arc::clone(&running.state);
+        let dir = self.stop(running).await;
+        let flushed = spawn_blocking(move || {
+            let flushed = state.flush();
+            drop(state);
+            flushed
+        })
+        .await;
+        drop(dir);
+        match flushed {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(source)) => Err(Error::State { path: self.inner.state_dir.clone(), source }),
+            None => Err(Error::Damaged {
+                path: self.inner.state_dir.clone(),
+                reason: "flushing the state panicked".to_owned(),
+            }),
+        }
+    }
+
+    /// Dies as a killed process would, as far as that is possible from within: sockets close at
+    /// once, requests fail, nothing is handed over or flushed. The directory can be opened again
+    /// when the call returns.
+    pub async fn kill(&self) {
+        let Some(running) = self.take_running() else { return };
+        drop(self.stop(running).await);
+    }
+
+    fn take_running(&self) -> Option<Running> {
+        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends everything that runs; the directory stays locked until the result is dropped.
+    async fn stop(&self, running: Running) -> DataDir {
+        let Running { state, server, dir } = running;
+        self.inner.transport.disconnect();
+        server.stop().await;
+        self.inner.tasks.stop().await;
+        self.inner.watches.end();
+        self.inner.consensus.shutdown().await;
+        let log = self.inner.log.clone();
+        let closed = spawn_blocking(move || log.close()).await;
+        if closed.is_none() {
+            tracing::error!("closing the raft log panicked");
+        }
+        drop(state);
+        dir
+    }
+
+    async fn hand_over(&self) {
+        let inner = &self.inner;
+        if self.status().leading().is_none() {
+            return;
+        }
+        let Some(heir) = self.voters().into_keys().find(|id| *id != self.id()) else { return };
+        self.transfer_leadership(heir).await;
+        let mut leadership = inner.consensus.leadership();
+        let own = Some(self.id());
+        let moved = leadership.wait_for(|view| view.leader.is_some() && view.leader != own);
+        let limit = inner.options.timing.election_max;
+        if timeout(&*inner.seams.clock, limit, moved).await.is_none() {
+            tracing::info!("leadership was not taken over in time; the others will elect");
+        }
+    }
+}
+
+impl Inner {
+    /// The state, while the member runs.
+    pub(crate) fn state(&self) -> Result<Arc<Mvcc>, quorate_store::Error> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*running {
+            Some(running) => Ok(Arc::clone(&running.state)),
+            None => Err(quorate_store::Error::unavailable("the member has stopped")),
+        }
+    }
+}
+
+fn raft_options(
+    options: &MemberOptions,
+    addr: SocketAddr,
+    scratch: PathBuf,
+) -> quorate_raft::Options {
+    let mut peers = options.peers.clone();
+    if peers.is_empty() {
+        peers.insert(options.id, addr.to_string());
+    }
+    quorate_raft::Options {
+        cluster: options.cluster,
+        id: options.id,
+        peers,
+        timing: options.timing,
+        request_timeout: options.request_timeout_or_default(),
+        snapshot_after: options.snapshot_after,
+        keep_entries: options.keep_entries,
+        scratch,
+    }
+}
+
+/// What a data directory holds, opened.
+struct Opened {
+    dir: DataDir,
+    log: RaftLog,
+    state: Arc<Mvcc>,
+}
+
+impl Opened {
+    fn open(options: &MemberOptions, disk: quorate_seams::SharedDisk) -> Result<Self, Error> {
+        let dir = DataDir::open(&disk, &options.data_dir, options.cluster, options.id)?;
+        let identity = quorate_log::Identity { cluster: options.cluster, member: options.id };
+        let path = dir.log();
+        let log = RaftLog::open(disk, &path, identity, options.log)
+            .map_err(|source| Error::Log { path, source })?;
+        let state = open_state(&dir.state(), options.cluster)?;
+        Ok(Self { dir, log, state })
+    }
+}
+
+fn open_state(path: &Path, cluster: ClusterId) -> Result<Arc<Mvcc>, Error> {
+    let failed = |source| Error::State { path: path.to_owned(), source };
+    let db = RocksDb::open(path, RocksOptions::default()).map_err(failed)?;
+    let options = quorate_mvcc::Options { cluster: Some(cluster), ..Default::default() };
+    Mvcc::open(Arc::new(db), options).map_err(failed)
+}

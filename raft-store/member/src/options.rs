@@ -1,0 +1,111 @@
+//! What a member is told at start.
+
+use crate::error::Error;
+use quorate_raft::Timing;
+use quorate_types::{ClusterId, MemberId};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Options of a member.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MemberOptions {
+    /// The cluster: the same number for all its members. Members and directories of other clusters
+    /// are refused.
+    pub cluster: ClusterId,
+    /// This member; never used again in this cluster for another data directory.
+    pub id: MemberId,
+    /// Where it keeps its log and state. Created if it does not exist.
+    pub data_dir: PathBuf,
+    /// Address for member-to-member traffic. Port 0 takes any free port, for a cluster of one.
+    pub listen: SocketAddr,
+    /// The members that form the cluster and their addresses (`host:port`), this one included.
+    /// Empty: a cluster of one.
+    pub peers: BTreeMap<MemberId, String>,
+    /// Heartbeats and elections.
+    pub timing: Timing,
+    /// The longest a request waits; `None` for 5 s and two elections.
+    pub request_timeout: Option<Duration>,
+    /// Sizes of the raft log.
+    pub log: quorate_log::Options,
+    /// Log entries after which the state is made durable, 50 000.
+    pub snapshot_after: u64,
+    /// Log entries kept for members that lag, 100 000. Who lags more gets the whole state.
+    pub keep_entries: u64,
+}
+
+impl MemberOptions {
+    /// Options of a cluster of one, with defaults for everything else.
+    pub fn new(
+        cluster: ClusterId,
+        id: MemberId,
+        data_dir: impl Into<PathBuf>,
+        listen: SocketAddr,
+    ) -> Self {
+        Self {
+            cluster,
+            id,
+            data_dir: data_dir.into(),
+            listen,
+            peers: BTreeMap::new(),
+            timing: Timing::default(),
+            request_timeout: None,
+            log: quorate_log::Options::default(),
+            snapshot_after: 50_000,
+            keep_entries: 100_000,
+        }
+    }
+
+    /// The members that form the cluster, this one included.
+    #[must_use]
+    pub fn peers(mut self, peers: BTreeMap<MemberId, String>) -> Self {
+        self.peers = peers;
+        self
+    }
+
+    /// Heartbeats and elections.
+    #[must_use]
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+
+    /// Sizes of the raft log.
+    #[must_use]
+    pub fn log(mut self, log: quorate_log::Options) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// How often the state is made durable, and how many entries stay in the log after that.
+    #[must_use]
+    pub fn snapshots(mut self, after: u64, keep: u64) -> Self {
+        self.snapshot_after = after;
+        self.keep_entries = keep;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let invalid = |reason: String| Err(Error::Options { reason });
+        if !self.peers.is_empty() && !self.peers.contains_key(&self.id) {
+            return invalid(format!("peers do not contain member {} itself: add it", self.id));
+        }
+        if self.peers.len() > 1 && self.listen.port() == 0 {
+            return invalid("listen has port 0, but the peers must know the port: name it".into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn request_timeout_or_default(&self) -> Duration {
+        self.request_timeout.unwrap_or_else(|| self.timing.request_timeout())
+    }
+
+    /// Shortest lease in seconds: one and a half elections, so that no lease ends for want of a
+    /// leader (etcd's rule).
+    pub(crate) fn min_lease_seconds(&self) -> i64 {
+        let millis = self.timing.election_min.as_millis() * 3 / 2;
+        i64::try_from(millis.div_ceil(1000)).unwrap_or(i64::MAX).max(1)
+    }
+}

@@ -1,0 +1,12 @@
+//! Members on real disks and real sockets.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::print_stdout, reason = "tests report what they measured")]
+
+mod cluster;
+mod conformance;
+mod crash;
+mod numbers;
+mod process;
+mod refusals;
+mod restart;

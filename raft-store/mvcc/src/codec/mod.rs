@@ -1,0 +1,105 @@
+//! Bytes of commands and replies: one version byte, then a protobuf message of our own.
+//!
+//! Place: commands are what log entries carry, replies travel back to the member that forwarded a
+//! request. Decoding never panics and never guesses: what this version does not know is an error.
+
+mod command;
+mod failure;
+mod reply;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use crate::{Command, Outcome, Reply};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::Message;
+use thiserror::Error;
+
+const VERSION: u8 = 1;
+
+/// Why bytes are no command or reply, or a command or reply has no bytes.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The version byte is unknown or missing.
+    #[error("message has version {found:?}, this version reads {VERSION}")]
+    Version {
+        /// The version byte.
+        found: Option<u8>,
+    },
+    /// The rest is no protobuf message.
+    #[error("message is malformed: {0}")]
+    Malformed(#[from] prost::DecodeError),
+    /// A field is missing, or its value is none that this version knows.
+    #[error("field {0} is missing or unknown")]
+    Field(&'static str),
+    /// A value that the format has no place for.
+    #[error("{0} cannot be encoded by this version")]
+    Unsupported(&'static str),
+}
+
+impl Command {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// An operation that the format does not know.
+    pub fn encode(&self) -> Result<Bytes, CodecError> {
+        Ok(envelope(&wire::CommandMessage::try_from(self)?))
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// The bytes are not from [`Command::encode`] of this version.
+    pub fn decode(bytes: Bytes) -> Result<Self, CodecError> {
+        open::<wire::CommandMessage>(bytes)?.try_into()
+    }
+}
+
+impl Reply {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// A response that the format does not know.
+    pub fn encode(&self) -> Result<Bytes, CodecError> {
+        Ok(envelope(&wire::ReplyMessage::try_from(self)?))
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// The bytes are not from [`Reply::encode`] of this version.
+    pub fn decode(bytes: Bytes) -> Result<Self, CodecError> {
+        open::<wire::ReplyMessage>(bytes)?.try_into()
+    }
+}
+
+/// The bytes of an outcome.
+///
+/// # Errors
+/// A response that the format does not know.
+pub fn encode_outcome(outcome: &Outcome) -> Result<Bytes, CodecError> {
+    Ok(envelope(&wire::OutcomeMessage::try_from(outcome)?))
+}
+
+/// Reads an outcome back.
+///
+/// # Errors
+/// The bytes are not from [`encode_outcome`] of this version.
+pub fn decode_outcome(bytes: Bytes) -> Result<Outcome, CodecError> {
+    open::<wire::OutcomeMessage>(bytes)?.try_into()
+}
+
+fn envelope(message: &impl Message) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(1 + message.encoded_len());
+    bytes.put_u8(VERSION);
+    message.encode_raw(&mut bytes);
+    bytes.freeze()
+}
+
+fn open<M: Message + Default>(mut bytes: Bytes) -> Result<M, CodecError> {
+    match bytes.try_get_u8().ok() {
+        Some(VERSION) => Ok(M::decode(bytes)?),
+        found => Err(CodecError::Version { found }),
+    }
+}

@@ -1,0 +1,268 @@
+//! The protobuf messages, declared by hand. Tags are never reused.
+
+use crate::layout::KeyValueMessage;
+use bytes::Bytes;
+use prost::{Message, Oneof};
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CommandMessage {
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5")]
+    pub(super) kind: Option<CommandKind>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum CommandKind {
+    #[prost(message, tag = "1")]
+    Txn(TxnMessage),
+    #[prost(int64, tag = "2")]
+    Compact(i64),
+    #[prost(message, tag = "3")]
+    Grant(GrantMessage),
+    #[prost(message, tag = "4")]
+    Revoke(RevokeMessage),
+    #[prost(message, tag = "5")]
+    Batch(BatchMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct GrantMessage {
+    #[prost(int64, tag = "1")]
+    pub(super) id: i64,
+    #[prost(int64, tag = "2")]
+    pub(super) ttl_seconds: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RevokeMessage {
+    #[prost(int64, repeated, tag = "1")]
+    pub(super) ids: Vec<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct BatchMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) commands: Vec<CommandMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TxnMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) compares: Vec<CompareMessage>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) success: Vec<OpMessage>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) failure: Vec<OpMessage>,
+    #[prost(uint64, optional, tag = "4")]
+    pub(super) fence: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CompareMessage {
+    #[prost(message, optional, tag = "1")]
+    pub(super) range: Option<KeyRangeMessage>,
+    #[prost(uint32, tag = "2")]
+    pub(super) op: u32,
+    #[prost(oneof = "TargetKind", tags = "3, 4, 5, 6, 7")]
+    pub(super) target: Option<TargetKind>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum TargetKind {
+    #[prost(int64, tag = "3")]
+    Version(i64),
+    #[prost(int64, tag = "4")]
+    CreateRevision(i64),
+    #[prost(int64, tag = "5")]
+    ModRevision(i64),
+    #[prost(bytes = "bytes", tag = "6")]
+    Value(Bytes),
+    #[prost(int64, tag = "7")]
+    Lease(i64),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct KeyRangeMessage {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) start: Bytes,
+    #[prost(oneof = "RangeEnd", tags = "2, 3, 4")]
+    pub(super) end: Option<RangeEnd>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum RangeEnd {
+    #[prost(bool, tag = "2")]
+    Single(bool),
+    #[prost(bytes = "bytes", tag = "3")]
+    Before(Bytes),
+    #[prost(bool, tag = "4")]
+    Open(bool),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OpMessage {
+    #[prost(oneof = "OpKind", tags = "1, 2, 3")]
+    pub(super) kind: Option<OpKind>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum OpKind {
+    #[prost(message, tag = "1")]
+    Range(RangeMessage),
+    #[prost(message, tag = "2")]
+    Put(PutMessage),
+    #[prost(message, tag = "3")]
+    Delete(DeleteMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RangeMessage {
+    #[prost(message, optional, tag = "1")]
+    pub(super) range: Option<KeyRangeMessage>,
+    #[prost(int64, tag = "2")]
+    pub(super) revision: i64,
+    #[prost(uint64, tag = "3")]
+    pub(super) limit: u64,
+    #[prost(bool, tag = "4")]
+    pub(super) serializable: bool,
+    #[prost(bool, tag = "5")]
+    pub(super) keys_only: bool,
+    #[prost(bool, tag = "6")]
+    pub(super) count_only: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PutMessage {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) key: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) value: Bytes,
+    #[prost(int64, tag = "3")]
+    pub(super) lease: i64,
+    #[prost(bool, tag = "4")]
+    pub(super) prev_kv: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DeleteMessage {
+    #[prost(message, optional, tag = "1")]
+    pub(super) range: Option<KeyRangeMessage>,
+    #[prost(bool, tag = "2")]
+    pub(super) prev_kv: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OutcomeMessage {
+    #[prost(oneof = "OutcomeKind", tags = "1, 2")]
+    pub(super) kind: Option<OutcomeKind>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum OutcomeKind {
+    #[prost(message, tag = "1")]
+    Reply(ReplyMessage),
+    #[prost(message, tag = "2")]
+    Failure(FailureMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ReplyMessage {
+    #[prost(oneof = "ReplyKind", tags = "1, 2, 3, 4, 5")]
+    pub(super) kind: Option<ReplyKind>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum ReplyKind {
+    #[prost(message, tag = "1")]
+    Txn(TxnReplyMessage),
+    #[prost(int64, tag = "2")]
+    Compacted(i64),
+    #[prost(message, tag = "3")]
+    Granted(GrantedMessage),
+    #[prost(int64, tag = "4")]
+    Revoked(i64),
+    #[prost(message, tag = "5")]
+    Batch(OutcomesMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OutcomesMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) outcomes: Vec<OutcomeMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct GrantedMessage {
+    #[prost(int64, tag = "1")]
+    pub(super) id: i64,
+    #[prost(uint64, tag = "2")]
+    pub(super) ttl_seconds: u64,
+    #[prost(uint32, tag = "3")]
+    pub(super) ttl_nanos: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TxnReplyMessage {
+    #[prost(int64, tag = "1")]
+    pub(super) revision: i64,
+    #[prost(bool, tag = "2")]
+    pub(super) succeeded: bool,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) responses: Vec<OpReplyMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct OpReplyMessage {
+    #[prost(oneof = "OpReplyKind", tags = "1, 2, 3")]
+    pub(super) kind: Option<OpReplyKind>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(super) enum OpReplyKind {
+    #[prost(message, tag = "1")]
+    Range(RangeReplyMessage),
+    #[prost(message, tag = "2")]
+    Put(PutReplyMessage),
+    #[prost(message, tag = "3")]
+    Delete(DeleteReplyMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RangeReplyMessage {
+    #[prost(int64, tag = "1")]
+    pub(super) revision: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) kvs: Vec<KeyValueMessage>,
+    #[prost(uint64, tag = "3")]
+    pub(super) count: u64,
+    #[prost(bool, tag = "4")]
+    pub(super) more: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PutReplyMessage {
+    #[prost(message, optional, tag = "1")]
+    pub(super) prev_kv: Option<KeyValueMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DeleteReplyMessage {
+    #[prost(uint64, tag = "1")]
+    pub(super) deleted: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) prev_kvs: Vec<KeyValueMessage>,
+}
+
+/// A store error: its code and what the variant of that code carries.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct FailureMessage {
+    #[prost(uint32, tag = "1")]
+    pub(super) code: u32,
+    #[prost(sint64, repeated, tag = "2")]
+    pub(super) signed: Vec<i64>,
+    #[prost(uint64, repeated, tag = "3")]
+    pub(super) unsigned: Vec<u64>,
+    #[prost(string, tag = "4")]
+    pub(super) text: String,
+    #[prost(bool, tag = "5")]
+    pub(super) unknown_outcome: bool,
+}

@@ -1,0 +1,92 @@
+//! What goes into the state and what comes out: entries, commands and replies.
+//!
+//! Place: the vocabulary shared with the raft glue and the member. Encodings are in `codec`.
+
+use bytes::Bytes;
+use quorate_store::{Error, LeaseGranted, Txn, TxnResponse};
+use quorate_types::{LeaseId, LogIndex, Revision, Term};
+
+/// How far the log has been applied; stored in the same atomic write as the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Last applied entry; `None` before the first.
+    pub index: Option<LogIndex>,
+    /// Its term.
+    pub term: Term,
+    /// The last applied membership, opaque: its format is the raft glue's. Empty before the first.
+    pub membership: Bytes,
+}
+
+/// One request to the replicated state, as a log entry carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Runs a transaction.
+    Txn(Txn),
+    /// Forgets what was overwritten before a revision.
+    Compact {
+        /// The oldest revision that can still be read afterwards.
+        revision: Revision,
+    },
+    /// Creates a lease.
+    LeaseGrant {
+        /// Its id; [`LeaseId::NONE`] takes the index of the entry, or the next free id after it.
+        id: LeaseId,
+        /// Its time to live in seconds, from 1 to
+        /// [`quorate_types::limits::MAX_LEASE_TTL_SECONDS`].
+        ttl_seconds: i64,
+    },
+    /// Ends leases and deletes all their keys in one revision.
+    LeaseRevoke {
+        /// Which. Unknown ones are ignored if there are several; a single unknown one is refused as
+        /// [`Error::LeaseNotFound`].
+        ids: Vec<LeaseId>,
+    },
+    /// Independent commands that share one entry; each succeeds or is refused on its own.
+    Batch(Vec<Command>),
+}
+
+/// The answer to a [`Command`] of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Of a transaction.
+    Txn(TxnResponse),
+    /// Of a compaction.
+    Compacted {
+        /// The store's revision, which a compaction does not advance.
+        revision: Revision,
+    },
+    /// Of a grant.
+    LeaseGranted(LeaseGranted),
+    /// Of a revocation.
+    LeaseRevoked {
+        /// The store's revision afterwards: grown by one if a key was deleted.
+        revision: Revision,
+    },
+    /// Of a batch, one for each of its commands.
+    Batch(Vec<Outcome>),
+}
+
+/// What applying a command gave. A refusal is a normal outcome and the same on every member.
+pub type Outcome = Result<Reply, Error>;
+
+/// What a log entry is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Nothing: a new leader's first entry.
+    Blank,
+    /// An encoded [`Command`].
+    Command(Bytes),
+    /// A new membership, opaque.
+    Membership(Bytes),
+}
+
+/// One committed log entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplyEntry {
+    /// Its position.
+    pub index: LogIndex,
+    /// Term of the leader that appended it, against which fences are checked.
+    pub term: Term,
+    /// What it is for.
+    pub kind: EntryKind,
+}

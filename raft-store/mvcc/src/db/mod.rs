@@ -1,0 +1,197 @@
+//! The database below the state: ordered byte keys in a few column families.
+//!
+//! Place: the only border to a storage engine. [`RocksDb`] is the engine in production,
+//! [`MemoryDb`] serves tests and simulation. Both must behave the same.
+//!
+//! Invariants: a batch is visible and, after a flush, durable as a whole; a view does not change
+//! while it is held; without a flush nothing is promised to survive, but what survives is always
+//! the state after some batch, never a part of one.
+
+mod memory;
+mod place;
+mod rocks;
+
+pub use memory::MemoryDb;
+pub use rocks::{RocksDb, RocksOptions};
+
+use crate::Error;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A column family: one ordered key space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Revision key to key-value bytes, both as in etcd: the history in order of time.
+    Rev,
+    /// User key to its latest live value.
+    Cur,
+    /// User key and inverted revision to a pointer into the history: reads at old revisions.
+    Idx,
+    /// Leases and the keys attached to them.
+    Lease,
+    /// Applied index, membership, revisions, format, cluster.
+    Meta,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Self; 5] = [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Meta];
+
+    /// Its name in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rev => "rev",
+            Self::Cur => "cur",
+            Self::Idx => "idx",
+            Self::Lease => "lease",
+            Self::Meta => "meta",
+        }
+    }
+}
+
+/// Writes that take effect together; of several on one key the last counts. `None` removes a key.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    writes: BTreeMap<(Family, Vec<u8>), Option<Bytes>>,
+}
+
+impl Batch {
+    /// Sets a key.
+    pub fn put(&mut self, family: Family, key: impl Into<Vec<u8>>, value: impl Into<Bytes>) {
+        self.writes.insert((family, key.into()), Some(value.into()));
+    }
+
+    /// Removes a key.
+    pub fn delete(&mut self, family: Family, key: impl Into<Vec<u8>>) {
+        self.writes.insert((family, key.into()), None);
+    }
+
+    /// The write on a key, if there is one.
+    #[must_use]
+    pub fn written(&self, family: Family, key: &[u8]) -> Option<&Option<Bytes>> {
+        // The map borrows its keys as pairs, so a lookup needs an owned one.
+        self.writes.get(&(family, key.to_vec()))
+    }
+
+    /// The writes on keys from `start` on, in order.
+    pub(crate) fn from<'a>(
+        &'a self,
+        family: Family,
+        start: &[u8],
+    ) -> impl Iterator<Item = (&'a [u8], Option<&'a Bytes>)> + use<'a> {
+        self.writes
+            .range((family, start.to_vec())..)
+            .take_while(move |((of, _), _)| *of == family)
+            .map(|((_, key), value)| (key.as_slice(), value.as_ref()))
+    }
+
+    /// All writes, by family and key.
+    pub fn iter(&self) -> impl Iterator<Item = (Family, &[u8], Option<&Bytes>)> {
+        self.writes.iter().map(|((family, key), value)| (*family, key.as_slice(), value.as_ref()))
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}
+
+/// How a scan goes on after an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// With the next key.
+    Next,
+    /// With the first key at or after this one, which must lie after the current one.
+    Seek(Vec<u8>),
+    /// Not at all.
+    Stop,
+}
+
+/// Receives the items of a scan.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<Step, Error> + 'a;
+
+/// An unchanging view of the database.
+pub trait View {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn value(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>, Error>;
+
+    /// Visits keys in order, from `start` included to `end` excluded (`None`: to the last).
+    ///
+    /// # Errors
+    /// The database failed, or the visitor did.
+    fn scan(
+        &self,
+        family: Family,
+        start: &[u8],
+        end: Option<&[u8]>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error>;
+}
+
+/// An ordered database that can be copied and replaced as a whole.
+pub trait StateDb: Send + Sync + std::fmt::Debug + 'static {
+    /// Writes a batch; nothing is synced.
+    ///
+    /// # Errors
+    /// The database failed; nothing of the batch is visible.
+    fn write(&self, batch: &Batch) -> Result<(), Error>;
+
+    /// Reads from a view that writes do not change, and that blocks none.
+    ///
+    /// # Errors
+    /// The database failed, or the reader did.
+    fn read(&self, reader: &mut dyn FnMut(&dyn View) -> Result<(), Error>) -> Result<(), Error>;
+
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// The database failed; what is durable is unknown.
+    fn flush(&self) -> Result<(), Error>;
+
+    /// Makes a durable copy of everything written so far in a directory that does not exist yet.
+    ///
+    /// # Errors
+    /// The directory exists or cannot be written.
+    fn checkpoint(&self, dir: &Path) -> Result<(), Error>;
+
+    /// Replaces everything by the contents of a checkpoint directory, which is consumed, if
+    /// `accept` agrees to them. Durable on return. A crash at any point leaves the old state or
+    /// the new one. Readers that have begun finish on the old one.
+    ///
+    /// # Errors
+    /// The directory is no checkpoint, was not accepted, or is on another file system; the old
+    /// state stays.
+    fn replace(
+        &self,
+        dir: &Path,
+        accept: &mut dyn FnMut(&dyn View) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+
+    /// Bytes on disk, roughly.
+    ///
+    /// # Errors
+    /// The database failed.
+    fn size(&self) -> Result<u64, Error>;
+}
+
+/// Reads one value out of a view.
+pub(crate) fn read<T>(
+    db: &dyn StateDb,
+    reader: impl FnOnce(&dyn View) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut reader = Some(reader);
+    let mut result = None;
+    db.read(&mut |view| {
+        if let Some(reader) = reader.take() {
+            result = Some(reader(view)?);
+        }
+        Ok(())
+    })?;
+    Ok(result.expect("a database that reports success has called the reader"))
+}

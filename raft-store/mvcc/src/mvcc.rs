@@ -1,0 +1,277 @@
+//! The state as one value: apply, read, watch, copy, replace.
+//!
+//! Place: wires the pure parts to the database. One writer at a time (`writer`); what readers see
+//! beside the database (`meta`, ring) is published after the write, never before.
+
+use crate::apply::{self, attached};
+use crate::db::{Family, StateDb, Step};
+use crate::hash::{self, HashKv};
+use crate::layout::{decode_ttl, lease_key, parse_lease_key, prefix_bounds};
+use crate::lease_changes::{LeaseChanges, LeaseFeed};
+use crate::meta::{Meta, identify};
+use crate::watch::{self, Pulled, Ring, Watcher};
+use crate::{Applied, ApplyEntry, Error, Options, Outcome, db, read};
+use bytes::Bytes;
+use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
+use quorate_types::{LeaseId, LogIndex, Revision};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// Most revisions a watcher takes from the ring at a time.
+const PULL_REVISIONS: usize = 256;
+/// Events a watcher reads from the history at a time, completed to a whole revision.
+const PULL_EVENTS: usize = 256;
+
+/// The replicated state over a database. Shared; all methods may be called from any thread. They
+/// do not wait for anything but the database.
+#[derive(Debug)]
+pub struct Mvcc {
+    db: Arc<dyn StateDb>,
+    options: Options,
+    /// Held while applying, copying and replacing.
+    writer: Mutex<()>,
+    meta: RwLock<Meta>,
+    durable: Mutex<Option<LogIndex>>,
+    ring: Ring,
+    leases: LeaseFeed,
+}
+
+impl Mvcc {
+    /// Opens the state in a database, as it was when last flushed.
+    ///
+    /// # Errors
+    /// The database fails, or is of another cluster or format.
+    pub fn open(db: Arc<dyn StateDb>, options: Options) -> Result<Arc<Self>, Error> {
+        let (meta, identity) =
+            db::read(&*db, |view| Ok((Meta::load(view)?, identify(view, options.cluster)?)))?;
+        if !identity.is_empty() {
+            db.write(&identity)?;
+            db.flush()?;
+        }
+        let ring = Ring::new(meta.revision, options.ring_events, options.ring_bytes);
+        Ok(Arc::new(Self {
+            db,
+            options,
+            writer: Mutex::new(()),
+            // A database is opened as it was flushed, so what it has applied is durable.
+            durable: Mutex::new(meta.applied.index),
+            meta: RwLock::new(meta),
+            ring,
+            leases: LeaseFeed::default(),
+        }))
+    }
+
+    /// How far the log has been applied.
+    #[must_use]
+    pub fn applied(&self) -> Applied {
+        self.meta().applied
+    }
+
+    /// Applies committed entries in one atomic write, then tells the watchers. One outcome per
+    /// entry, `None` for those that are no command and for those that were applied before.
+    ///
+    /// # Errors
+    /// The database failed or a command cannot be read; the state is as it was. The member cannot
+    /// go on.
+    pub fn apply(&self, entries: Vec<ApplyEntry>) -> Result<Vec<Option<Outcome>>, Error> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let meta = self.meta();
+        let effects = db::read(&*self.db, |view| {
+            apply::apply(view, meta, entries, self.options.compaction_step)
+        })?;
+        self.db.write(&effects.batch)?;
+        self.publish(effects.meta);
+        self.leases.publish(&effects.leases);
+        self.ring.publish(effects.revisions);
+        Ok(effects.outcomes)
+    }
+
+    /// The revision of the last applied change.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.meta().revision
+    }
+
+    /// The oldest revision that can be read; [`Revision::NONE`] before the first compaction.
+    #[must_use]
+    pub fn compacted(&self) -> Revision {
+        self.meta().compacted
+    }
+
+    /// Reads what is applied; [`RangeRequest::consistency`] is the caller's business.
+    ///
+    /// # Errors
+    /// [`Refusal::EmptyKey`], [`Refusal::Compacted`], [`Refusal::FutureRevision`], or
+    /// [`Refusal::Fatal`] if the database fails.
+    pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
+        db::read(&*self.db, |view| {
+            let meta = Meta::load(view)?;
+            match read::check(request, &meta) {
+                Ok(at) => read::range(view, request, at, meta.revision).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        })?
+    }
+
+    /// Watches a range. [`Refusal::Compacted`] comes as the only item of the stream.
+    pub fn watch(self: &Arc<Self>, request: WatchRequest) -> WatchStream {
+        let signal = self.ring.signal();
+        let meta = self.meta();
+        if let Err(refusal) = read::check_range(&request.range) {
+            return watch::refused(refusal);
+        }
+        let next = match request.from {
+            Revision::NONE => signal.borrow().revision.next(),
+            from if from < meta.compacted || from < Revision::NONE => {
+                let compacted = meta.compacted;
+                return watch::refused(Refusal::Compacted { requested: from, compacted });
+            }
+            from => from,
+        };
+        Watcher::new(self, signal, request, next).stream()
+    }
+
+    /// Some of the revisions from `next` on, which must have been published.
+    pub(crate) fn since(&self, next: Revision) -> Result<Pulled, Refusal> {
+        match self.ring.since(next, PULL_REVISIONS) {
+            Some(pulled) => Ok(pulled),
+            None => db::read(&*self.db, |view| watch::since(view, next, PULL_EVENTS))?,
+        }
+    }
+
+    /// All leases with their time to live in seconds, by id.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn leases(&self) -> Result<Vec<(LeaseId, i64)>, Error> {
+        db::read(&*self.db, |view| {
+            let mut leases = Vec::new();
+            let (start, end) = prefix_bounds(b"l".to_vec());
+            view.scan(Family::Lease, &start, end.as_deref(), &mut |key, value| {
+                leases.push((parse_lease_key(key)?, decode_ttl(value, key)?));
+                Ok(Step::Next)
+            })?;
+            Ok(leases)
+        })
+    }
+
+    /// The time to live of a lease in seconds; `None` if there is no such lease.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn lease(&self, id: LeaseId) -> Result<Option<i64>, Error> {
+        db::read(&*self.db, |view| {
+            let key = lease_key(id);
+            view.value(Family::Lease, &key)?.map(|value| decode_ttl(&value, &key)).transpose()
+        })
+    }
+
+    /// The keys attached to a lease, sorted; none if there is no such lease.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn lease_keys(&self, id: LeaseId) -> Result<Vec<Bytes>, Error> {
+        db::read(&*self.db, |view| attached(view, id))
+    }
+
+    /// Follows grants and revocations from now on. Follow first, then read [`Mvcc::leases`]: a
+    /// change may then be seen twice, but never missed.
+    #[must_use]
+    pub fn lease_changes(&self) -> LeaseChanges {
+        self.leases.follow()
+    }
+
+    /// The checksum of the history up to a revision, [`Revision::NONE`] for the current one. Reads
+    /// the whole history.
+    ///
+    /// # Errors
+    /// [`Refusal::Compacted`], [`Refusal::FutureRevision`], or [`Refusal::Fatal`] if the database
+    /// fails.
+    pub fn hash_kv(&self, revision: Revision) -> Result<HashKv, Refusal> {
+        db::read(&*self.db, |view| {
+            let meta = Meta::load(view)?;
+            match hash::check(revision, &meta) {
+                Ok(revision) => hash::hash(view, revision, &meta).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        })?
+    }
+
+    /// Bytes of the state on disk, roughly; what was not flushed is not in it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn size(&self) -> Result<u64, Error> {
+        self.db.size()
+    }
+
+    /// Makes everything applied so far durable, and gives the last index of it: the log may be
+    /// purged up to there. `None` if nothing was applied yet.
+    ///
+    /// # Errors
+    /// The database failed; what is durable is unknown.
+    pub fn flush(&self) -> Result<Option<LogIndex>, Error> {
+        let applied = self.meta().applied.index;
+        self.db.flush()?;
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        *durable = (*durable).max(applied);
+        Ok(*durable)
+    }
+
+    /// The last index that is known to be durable.
+    #[must_use]
+    pub fn durable_index(&self) -> Option<LogIndex> {
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a durable copy of the state, by hard links if the database can, in a directory that
+    /// does not exist yet. Everything in it is durable here, too.
+    ///
+    /// # Errors
+    /// The database failed, or the directory exists or cannot be written.
+    pub fn checkpoint(&self, dir: &Path) -> Result<Applied, Error> {
+        // Most of the writing is done before apply has to wait.
+        self.flush()?;
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.db.checkpoint(dir)?;
+        let applied = self.applied();
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
+        Ok(applied)
+    }
+
+    /// Replaces the whole state by a checkpoint, whose directory is consumed; it must lie on the
+    /// same file system. Durable on return; a crash leaves the old state or the new one. Watchers
+    /// continue from the new history without a gap, or end with an error.
+    ///
+    /// # Errors
+    /// The directory is no checkpoint of this format and cluster; the old state stays.
+    pub fn install(&self, dir: &Path) -> Result<Applied, Error> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut installed = Meta::default();
+        let mut identity = db::Batch::default();
+        self.db.replace(dir, &mut |view| {
+            identity = identify(view, self.options.cluster)?;
+            installed = Meta::load(view)?;
+            Ok(())
+        })?;
+        let applied = installed.applied.clone();
+        let revision = installed.revision;
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
+        self.publish(installed);
+        self.leases.reload();
+        self.ring.replace(revision);
+        if !identity.is_empty() {
+            self.db.write(&identity)?;
+            self.db.flush()?;
+        }
+        Ok(applied)
+    }
+
+    fn meta(&self) -> Meta {
+        self.meta.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, meta: Meta) {
+        *self.meta.write().unwrap_or_else(PoisonError::into_inner) = meta;
+    }
+}

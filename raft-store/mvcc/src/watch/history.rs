@@ -1,0 +1,57 @@
+//! Events from the history in the database, for watchers that the ring has left behind.
+
+use super::{Published, Pulled};
+use crate::Error;
+use crate::db::{Family, Step, View};
+use crate::layout::{decode_kv, parse_rev_key, pointer, rev_start};
+use crate::meta::Meta;
+use crate::read::changed;
+use bytes::Bytes;
+use quorate_store::{Error as Refusal, Event, EventKind, KeyValue};
+use quorate_types::Revision;
+
+/// Whole revisions from `next` on with at least `enough` events, or as many as there are.
+pub(crate) fn since(
+    view: &dyn View,
+    next: Revision,
+    enough: usize,
+) -> Result<Result<Pulled, Refusal>, Error> {
+    let Meta { compacted, revision: current, .. } = Meta::load(view)?;
+    if next < compacted {
+        return Ok(Err(Refusal::Compacted { requested: next, compacted }));
+    }
+    let mut revisions: Vec<(Revision, Vec<Event>)> = Vec::new();
+    let (mut count, mut complete) = (0, current);
+    view.scan(Family::Rev, &rev_start(next), None, &mut |bytes, value| {
+        let (change, tombstone) = parse_rev_key(bytes)?;
+        let kv = decode_kv(Bytes::copy_from_slice(value), bytes)?;
+        let started = revisions.last().is_some_and(|(revision, _)| *revision == change.main);
+        if !started {
+            if count >= enough {
+                complete = change.main.prev();
+                return Ok(Step::Stop);
+            }
+            revisions.push((change.main, Vec::new()));
+        }
+        if let Some((_, events)) = revisions.last_mut() {
+            events.push(event(view, kv, tombstone, change.main)?);
+            count += 1;
+        }
+        Ok(Step::Next)
+    })?;
+    let publish =
+        |(revision, events): (Revision, Vec<Event>)| Published { revision, events: events.into() };
+    let revisions = revisions.into_iter().map(publish).collect();
+    Ok(Ok(Pulled { revisions, complete }))
+}
+
+fn event(view: &dyn View, kv: KeyValue, tombstone: bool, main: Revision) -> Result<Event, Error> {
+    let before = pointer(view, &kv.key, main)?.and_then(|pointer| pointer.before);
+    let prev_kv = before.map(|before| changed(view, before)).transpose()?;
+    if tombstone {
+        // A stored deletion is the key alone.
+        let kv = KeyValue { mod_revision: main, ..kv };
+        return Ok(Event { kind: EventKind::Delete, kv, prev_kv });
+    }
+    Ok(Event { kind: EventKind::Put, kv, prev_kv })
+}

@@ -1,0 +1,270 @@
+//! One member's part in consensus: start, leadership, shutdown.
+
+use crate::error::Error;
+use crate::machine::StateMachine;
+use crate::network::Network;
+use crate::options::Options;
+use crate::scratch::Scratch;
+use crate::state::State;
+use crate::storage::LogStore;
+use crate::transport::{Lane, Method, Peer, Transport};
+use crate::types::{Node, Raft};
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use openraft::async_runtime::WatchReceiver;
+use quorate_log::RaftLog;
+use quorate_mvcc::Mvcc;
+use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
+use quorate_types::{LogIndex, MemberId, Term};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc, watch};
+
+/// Who leads, as far as this member knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leadership {
+    /// The member's term.
+    pub term: Term,
+    /// The leader of that term, once it is known.
+    pub leader: Option<MemberId>,
+    /// The leader's address.
+    pub addr: Option<String>,
+    /// Why this member takes no part any more; `None` while it does.
+    pub failed: Option<String>,
+}
+
+/// What consensus stands on.
+#[derive(Debug)]
+pub struct Parts {
+    /// The log, opened.
+    pub log: RaftLog,
+    /// The state, opened.
+    pub state: Arc<Mvcc>,
+    /// The way to other members.
+    pub transport: Arc<dyn Transport>,
+    /// Clock, randomness, disk.
+    pub seams: Seams,
+}
+
+/// A running member of a consensus group. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Consensus {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) raft: Raft,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: SharedClock,
+    pub(crate) scratch: Scratch,
+    pub(crate) applied: watch::Receiver<Option<LogIndex>>,
+    leadership: watch::Receiver<Leadership>,
+    released: Mutex<mpsc::Receiver<()>>,
+    tasks: TaskSet,
+}
+
+impl Consensus {
+    /// Starts from log and state: replays what is committed and takes part from then on. A member
+    /// that has never run forms the cluster with its peers.
+    ///
+    /// # Errors
+    /// Options are invalid, or log and state cannot be read or do not belong together.
+    pub async fn start(options: Options, parts: Parts) -> Result<Self, Error> {
+        let config = Arc::new(options.config()?);
+        let scratch = Scratch::open(&options.scratch).map_err(|error| Error::Directory {
+            path: options.scratch.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        let (state, released) = State::new(parts.state);
+        let (machine, applied) = StateMachine::new(state.clone(), scratch.clone());
+        let store = LogStore::new(parts.log, state);
+        let network = Network { transport: Arc::clone(&parts.transport), scratch: scratch.clone() };
+        let raft = Raft::new(options.id.0, config, network, store, machine)
+            .await
+            .map_err(|error| Error::Start { reason: error.to_string() })?;
+        let tasks = TaskSet::new();
+        let (known, leadership) = watch::channel(leadership_of(&raft));
+        tasks.spawn(follow_leadership(raft.clone(), known));
+        let inner = Inner {
+            options,
+            raft,
+            transport: parts.transport,
+            clock: parts.seams.clock,
+            scratch,
+            applied,
+            leadership,
+            released: Mutex::new(released),
+            tasks,
+        };
+        let consensus = Self { inner: Arc::new(inner) };
+        consensus.form().await?;
+        Ok(consensus)
+    }
+
+    /// Forms the cluster if this member has never run, and stands for election if it is alone.
+    async fn form(&self) -> Result<(), Error> {
+        let raft = &self.inner.raft;
+        let fresh = !raft.is_initialized().await.map_err(start_error)?;
+        if self.inner.options.peers.len() > 1 {
+            if fresh {
+                self.inner.tasks.spawn(form_with_peers(self.clone()));
+            }
+            return Ok(());
+        }
+        if fresh {
+            self.initialize().await;
+        } else if raft.voter_ids().eq([self.inner.options.id.0]) {
+            raft.trigger().elect(false).await.map_err(start_error)?;
+        }
+        Ok(())
+    }
+
+    async fn initialize(&self) {
+        let node = |(id, addr): (&MemberId, &String)| (id.0, Node { addr: addr.clone() });
+        let nodes: BTreeMap<u64, Node> = self.inner.options.peers.iter().map(node).collect();
+        if let Err(error) = self.inner.raft.initialize(nodes).await {
+            // The leader of the others was faster.
+            tracing::debug!(%error, "the cluster has been formed by another member");
+        }
+    }
+
+    /// Who leads; changes when leader or term do.
+    #[must_use]
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.leadership.clone()
+    }
+
+    /// The last entry applied to the state.
+    #[must_use]
+    pub fn applied(&self) -> watch::Receiver<Option<LogIndex>> {
+        self.inner.applied.clone()
+    }
+
+    /// Hands leadership to another voter, if this member leads. Returns when the request is on its
+    /// way; [`Consensus::leadership`] shows what comes of it.
+    pub async fn transfer_leadership(&self, to: MemberId) {
+        if let Err(error) = self.inner.raft.trigger().transfer_leader(to.0).await {
+            tracing::debug!(%error, "leadership is not transferred by a member that stops");
+        }
+    }
+
+    /// Makes the state durable, so that the log before it can be purged.
+    pub async fn make_durable(&self) {
+        if let Err(error) = self.inner.raft.trigger().snapshot().await {
+            tracing::debug!(%error, "no snapshot is built by a member that stops");
+        }
+    }
+
+    /// The voters and their addresses, as this member knows them.
+    #[must_use]
+    pub fn voters(&self) -> BTreeMap<MemberId, String> {
+        let metrics = self.inner.raft.metrics();
+        let membership = Arc::clone(&metrics.borrow_watched().membership_config);
+        let addr = |id: u64| membership.get_node(&id).map(|node| node.addr.clone());
+        let voters = membership.voter_ids().filter_map(|id| Some((MemberId(id), addr(id)?)));
+        voters.collect()
+    }
+
+    /// Stops taking part, and waits until log and state are no longer used. Requests that wait are
+    /// answered with an error whose outcome is unknown.
+    pub async fn shutdown(&self) {
+        self.inner.tasks.stop().await;
+        if let Err(error) = self.inner.raft.shutdown().await {
+            tracing::warn!(%error, "consensus had stopped before");
+        }
+        // Ends when the last holder of the state has been dropped; nothing is ever sent.
+        let mut released = self.inner.released.lock().await;
+        let _ = released.recv().await;
+    }
+
+    pub(crate) fn deadline(&self) -> Monotonic {
+        self.inner.clock.now() + self.inner.options.request_timeout
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "given to `map_err`")]
+fn start_error(error: impl ToString) -> Error {
+    Error::Start { reason: error.to_string() }
+}
+
+fn leadership_of(raft: &Raft) -> Leadership {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let leader = metrics.current_leader;
+    let node = leader.and_then(|id| metrics.membership_config.get_node(&id));
+    Leadership {
+        term: Term(metrics.current_term),
+        leader: leader.map(MemberId),
+        addr: node.map(|node| node.addr.clone()),
+        failed: metrics.running_state.as_ref().err().map(ToString::to_string),
+    }
+}
+
+async fn follow_leadership(raft: Raft, known: watch::Sender<Leadership>) {
+    let mut metrics = raft.metrics();
+    loop {
+        let now = leadership_of(&raft);
+        known.send_if_modified(|old| {
+            let changed = *old != now;
+            *old = now;
+            changed
+        });
+        if metrics.changed().await.is_err() {
+            break;
+        }
+    }
+    known.send_modify(|last| {
+        *last = leadership_of(&raft);
+        last.leader = None;
+    });
+}
+
+/// The lowest member forms the cluster as soon as a quorum answers; the others give it some time
+/// to, then do the same: the first entry is equal on all, so that it does not matter who was first.
+async fn form_with_peers(consensus: Consensus) {
+    let inner = &consensus.inner;
+    let options = &inner.options;
+    let first = options.peers.keys().next() == Some(&options.id);
+    let mut known = consensus.leadership();
+    let patience = options.timing.election_max * if first { 2 } else { 4 };
+    let give_up = inner.clock.now() + patience;
+    while inner.clock.now() < give_up {
+        if known.borrow_and_update().leader.is_some() {
+            return;
+        }
+        if first && quorum_answers(&consensus).await {
+            break;
+        }
+        let pause = options.timing.heartbeat.min(Duration::from_millis(20));
+        // Woken early when a leader appears.
+        let _ = timeout(&*inner.clock, pause, known.changed()).await;
+    }
+    consensus.initialize().await;
+}
+
+async fn quorum_answers(consensus: &Consensus) -> bool {
+    let inner = &consensus.inner;
+    let peers = &inner.options.peers;
+    let others = peers.iter().filter(|(id, _)| **id != inner.options.id);
+    let peers_to_ask: Vec<Peer> = others
+        .map(|(id, addr)| Peer { id: *id, addr: addr.clone(), lane: Lane::Control })
+        .collect();
+    let limit = inner.options.timing.election_min;
+    let mut answers: FuturesUnordered<_> = peers_to_ask
+        .iter()
+        .map(|peer| inner.transport.call(peer, Method::Hello, Bytes::new(), limit))
+        .collect();
+    let mut reached = 1;
+    while reached <= peers.len() / 2 {
+        match answers.next().await {
+            Some(Ok(_)) => reached += 1,
+            Some(Err(_)) => {}
+            None => return false,
+        }
+    }
+    true
+}

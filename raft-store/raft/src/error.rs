@@ -1,0 +1,29 @@
+//! Why consensus cannot start or go on.
+
+use thiserror::Error;
+
+/// Failure of consensus itself; requests fail with [`quorate_store::Error`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Options that contradict each other.
+    #[error("consensus options are invalid: {reason}")]
+    Options {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A directory cannot be used.
+    #[error("directory {path} cannot be used: {reason}")]
+    Directory {
+        /// Which.
+        path: String,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// Log or state cannot be read, or do not belong together.
+    #[error("consensus cannot start from the stored log and state: {reason}")]
+    Start {
+        /// What is wrong.
+        reason: String,
+    },
+}

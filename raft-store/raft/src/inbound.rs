@@ -1,0 +1,100 @@
+//! What other members call.
+
+use crate::consensus::Consensus;
+use crate::machine::SnapshotData;
+use crate::requests::Attempt;
+use crate::snapshot::receive;
+use crate::transport::{Inbound, Method};
+use crate::types::{LogId, Snapshot};
+use crate::wire;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+
+#[async_trait]
+impl Inbound for Consensus {
+    async fn call(&self, method: Method, body: Bytes) -> Result<Bytes, String> {
+        match method {
+            Method::Hello => Ok(Bytes::new()),
+            Method::Append => self.serve_append(body).await,
+            Method::Vote | Method::PreVote => self.serve_vote(method, body).await,
+            Method::TransferLeader => {
+                let request = wire::decode_transfer(body).map_err(text)?;
+                let reply = self.inner.raft.handle_transfer_leader(request).await.map_err(text)?;
+                Ok(wire::encode_transfer_reply(&reply))
+            }
+            Method::Propose => {
+                let attempt = self.propose_here(body).await;
+                let encoded = attempt.map(|outcome| match quorate_mvcc::encode_outcome(&outcome) {
+                    Ok(bytes) => Attempt::Done(bytes),
+                    Err(error) => Attempt::Unknown(error.to_string()),
+                });
+                Ok(leader_reply(encoded))
+            }
+            Method::ReadIndex => {
+                let attempt = self.read_index_here().await;
+                let bytes = |index: u64| Attempt::Done(index.to_le_bytes().to_vec().into());
+                Ok(leader_reply(attempt.map(bytes)))
+            }
+            other => Err(format!("{other:?} is not served by consensus")),
+        }
+    }
+
+    fn append(
+        &self,
+        requests: BoxStream<'static, Bytes>,
+    ) -> BoxStream<'static, Result<Bytes, String>> {
+        let decoded = requests.map(wire::decode_append).scan((), |(), request| {
+            let request = request.inspect_err(|error| {
+                tracing::error!(%error, "an append stream is ended by what it carries");
+            });
+            std::future::ready(request.ok())
+        });
+        let replies = self.inner.raft.stream_append(decoded);
+        replies.map(|reply| Ok(wire::encode_append_reply(&reply.map_err(text)?))).boxed()
+    }
+
+    async fn snapshot(
+        &self,
+        frames: BoxStream<'static, Result<Bytes, String>>,
+    ) -> Result<Bytes, String> {
+        let received = receive(frames, &self.inner.scratch).await.map_err(text)?;
+        let snapshot =
+            Snapshot { meta: received.meta, snapshot: SnapshotData::Received(received.copy) };
+        let raft = &self.inner.raft;
+        let reply = raft.install_full_snapshot(received.vote, snapshot).await.map_err(text)?;
+        Ok(wire::encode_vote(&reply.vote))
+    }
+}
+
+/// Encodes how an attempt to serve a request at the leader went, for the member that asked.
+#[must_use]
+pub fn leader_reply(attempt: Attempt<Bytes>) -> Bytes {
+    wire::encode_reply(attempt)
+}
+
+impl Consensus {
+    async fn serve_append(&self, body: Bytes) -> Result<Bytes, String> {
+        let request = wire::decode_append(body).map_err(text)?;
+        let prev = request.prev_log_id;
+        let last: Option<LogId> = request.entries.last().map(|entry| entry.log_id).or(prev);
+        let reply = self.inner.raft.append_entries(request).await.map_err(text)?;
+        Ok(wire::encode_append_reply(&wire::unary_append_reply(prev, last, reply)))
+    }
+
+    async fn serve_vote(&self, method: Method, body: Bytes) -> Result<Bytes, String> {
+        let request = wire::decode_vote_request(body).map_err(text)?;
+        let raft = &self.inner.raft;
+        let reply = match method {
+            Method::PreVote => raft.pre_vote(request).await,
+            _ => raft.vote(request).await,
+        };
+        Ok(wire::encode_vote_reply(&reply.map_err(text)?))
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "given to `map_err`")]
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}

@@ -1,0 +1,33 @@
+//! Consensus: openraft over our log, our state and our byte formats.
+//!
+//! Place: between `quorate-log` and `quorate-mvcc` below and `quorate-member` above; the only crate
+//! that names openraft. Networks implement [`Transport`] and serve [`Inbound`].
+//!
+//! Invariants: no openraft type in the public interface, on disk or on the wire; nothing is
+//! acknowledged before it is durable on a quorum; nothing is purged from the log before the state
+//! that contains it is durable; every failure says whether the request may have happened.
+
+mod consensus;
+mod error;
+mod inbound;
+mod machine;
+mod network;
+mod options;
+mod requests;
+mod scratch;
+mod snapshot;
+mod state;
+mod storage;
+mod transport;
+mod types;
+mod wire;
+
+pub use consensus::{Consensus, Leadership, Parts};
+pub use error::Error;
+pub use inbound::leader_reply;
+pub use options::{Options, Timing};
+pub use requests::Attempt;
+pub use transport::{CallError, Inbound, Lane, Method, Peer, Transport};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! openraft's network over [`Transport`].
+
+use crate::machine::SnapshotData;
+use crate::scratch::Scratch;
+use crate::snapshot::Outgoing;
+use crate::transport::{CallError, Lane, Method, Peer, Transport};
+use crate::types::{LogId, Node, Snapshot, TypeConfig, Vote};
+use crate::wire;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{FutureExt, Stream, StreamExt, future::BoxFuture};
+use openraft::OptionalSend;
+use openraft::error::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+    TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
+};
+use quorate_seams::spawn_blocking;
+use quorate_types::MemberId;
+use std::sync::Arc;
+
+/// Makes connections to other members.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) scratch: Scratch,
+}
+
+impl Network {
+    fn link(&self, target: u64, node: &Node, lane: Lane) -> Link {
+        let peer = Peer { id: MemberId(target), addr: node.addr.clone(), lane };
+        Link { network: self.clone(), peer }
+    }
+}
+
+impl RaftNetworkFactory<TypeConfig> for Network {
+    type Network = Link;
+
+    async fn new_client(&mut self, target: u64, node: &Node) -> Link {
+        self.link(target, node, Lane::Append)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, node: &Node) -> Link {
+        self.link(target, node, Lane::Control)
+    }
+
+    async fn new_snapshot_client(&mut self, target: u64, node: &Node) -> Link {
+        self.link(target, node, Lane::Snapshot)
+    }
+}
+
+/// The way to one member over one lane.
+#[derive(Debug)]
+pub(crate) struct Link {
+    network: Network,
+    peer: Peer,
+}
+
+type Rpc<T> = Result<T, RPCError<TypeConfig>>;
+
+impl Link {
+    async fn call(&self, method: Method, body: Bytes, option: &RPCOption) -> Rpc<Bytes> {
+        let peer = Peer { lane: Lane::Control, ..self.peer.clone() };
+        let call = self.network.transport.call(&peer, method, body, option.soft_ttl());
+        call.await.map_err(|error| rpc_error(&error))
+    }
+}
+
+fn rpc_error(error: &CallError) -> RPCError<TypeConfig> {
+    match error {
+        CallError::Lost { .. } => RPCError::Network(NetworkError::new(error)),
+        _ => RPCError::Unreachable(Unreachable::new(error)),
+    }
+}
+
+fn wire_error(error: &wire::WireError) -> RPCError<TypeConfig> {
+    RPCError::Unreachable(Unreachable::new(error))
+}
+
+/// Sends one append request by itself and gives the reply in its stream form.
+async fn append_alone(
+    link: &Link,
+    request: AppendEntriesRequest<TypeConfig>,
+    option: &RPCOption,
+) -> Rpc<StreamAppendResult<TypeConfig>> {
+    let reply = link.call(Method::Append, wire::encode_append(&request), option).await?;
+    wire::decode_append_reply(reply).map_err(|error| wire_error(&error))
+}
+
+impl RaftNetworkV2<TypeConfig> for Link {
+    type SnapshotData = SnapshotData;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Rpc<AppendEntriesResponse<TypeConfig>> {
+        let last: Option<LogId> =
+            request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id);
+        let reply = append_alone(self, request, &option).await?;
+        Ok(match reply {
+            Ok(matching) if matching != last => AppendEntriesResponse::PartialSuccess(matching),
+            reply => reply.into(),
+        })
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Rpc<BoxStream<'s, Rpc<StreamAppendResult<TypeConfig>>>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
+    {
+        if self.peer.lane == Lane::Control {
+            let link = &*self;
+            let replies = input.then(move |request| {
+                let option = option.clone();
+                async move { append_alone(link, request, &option).await }
+            });
+            return std::future::ready(Ok(replies.boxed())).boxed();
+        }
+        let requests = input.map(|request| wire::encode_append(&request)).boxed();
+        async move {
+            let replies = self.network.transport.append(&self.peer, requests).await;
+            let replies = replies.map_err(|error| rpc_error(&error))?;
+            let decoded = replies.map(|reply| {
+                let reply = reply.map_err(|error| rpc_error(&error))?;
+                wire::decode_append_reply(reply).map_err(|error| wire_error(&error))
+            });
+            Ok(decoded.boxed())
+        }
+        .boxed()
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Rpc<VoteResponse<TypeConfig>> {
+        let body = wire::encode_vote_request(&request);
+        let reply = self.call(Method::Vote, body, &option).await?;
+        wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Rpc<VoteResponse<TypeConfig>> {
+        let body = wire::encode_vote_request(&request);
+        let reply = self.call(Method::PreVote, body, &option).await?;
+        wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: Snapshot,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _option: RPCOption,
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let SnapshotData::Live(state) = snapshot.snapshot else {
+            let reason = NetworkError::from_string("only the live state is ever sent");
+            return Err(StreamingError::Network(reason));
+        };
+        let scratch = self.network.scratch.clone();
+        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote)).await;
+        let outgoing = copied
+            .ok_or_else(|| NetworkError::from_string("copying the state panicked"))?
+            .map_err(|error| Unreachable::new(&error))?;
+        let send = self.network.transport.snapshot(&self.peer, outgoing.frames());
+        let reply = tokio::select! {
+            reply = send => reply.map_err(|error| rpc_error(&error))?,
+            closed = cancel => return Err(StreamingError::Closed(closed)),
+        };
+        let vote = wire::decode_vote(reply).map_err(|error| wire_error(&error))?;
+        Ok(SnapshotResponse::new(vote))
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Rpc<TransferLeaderResponse<TypeConfig>> {
+        let body = wire::encode_transfer(&request);
+        let reply = self.call(Method::TransferLeader, body, &option).await?;
+        wire::decode_transfer_reply(reply).map_err(|error| wire_error(&error))
+    }
+}

@@ -1,0 +1,259 @@
+//! Requests that only the leader can serve, from any member: proposals, read indexes, leases.
+//!
+//! Invariants: what may have happened is never tried again unless it is harmless; what certainly
+//! has not happened is tried again while the deadline allows. Every wait is bounded.
+
+use crate::consensus::{Consensus, Leadership};
+use crate::transport::{CallError, Lane, Method, Peer};
+use crate::types::{Proposal, TypeConfig, log_id};
+use crate::wire;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use openraft::ReadPolicy;
+use openraft::error::{ClientWriteError, Fatal, RaftError};
+use openraft::impls::ProgressResponder;
+use openraft::raft::ClientWriteResult;
+use quorate_mvcc::Outcome;
+use quorate_seams::{Monotonic, timeout};
+use quorate_store::{Certainty, Error};
+use quorate_types::{LogIndex, MemberId, Term};
+use std::time::Duration;
+
+/// How one attempt to serve a request at the leader went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt<T> {
+    /// Served; the answer may be a refusal that is final.
+    Done(T),
+    /// Nothing has happened, and why.
+    Refused(String),
+    /// It may or may not have happened, and why.
+    Unknown(String),
+}
+
+impl<T> Attempt<T> {
+    /// What follows from being served; everything else stays.
+    pub fn map<U>(self, f: impl FnOnce(T) -> Attempt<U>) -> Attempt<U> {
+        match self {
+            Self::Done(value) => f(value),
+            Self::Refused(reason) => Attempt::Refused(reason),
+            Self::Unknown(reason) => Attempt::Unknown(reason),
+        }
+    }
+}
+
+/// A request for the leader.
+pub(crate) struct Request<'a, T> {
+    method: Method,
+    body: Bytes,
+    /// Trying again is harmless.
+    idempotent: bool,
+    /// Serves it if this member leads.
+    here: &'a (dyn Fn() -> BoxFuture<'a, Attempt<T>> + Sync),
+    /// Reads the leader's answer if it does not.
+    decode: fn(Bytes) -> Result<T, String>,
+}
+
+impl Consensus {
+    /// Proposes an encoded command at the leader, wherever it is, and waits until it is applied.
+    ///
+    /// # Errors
+    /// The command's own refusal, or no outcome in time: [`Error::certainty`] says whether the
+    /// command may have been applied.
+    pub async fn propose(&self, command: Bytes) -> Outcome {
+        let here = || -> BoxFuture<'_, _> { Box::pin(self.propose_here(command.clone())) };
+        let request = Request {
+            method: Method::Propose,
+            body: command.clone(),
+            idempotent: false,
+            here: &here,
+            decode: |bytes| quorate_mvcc::decode_outcome(bytes).map_err(|error| error.to_string()),
+        };
+        self.at_leader(request).await?
+    }
+
+    /// Waits until what this member has applied contains every write acknowledged before the call.
+    ///
+    /// # Errors
+    /// No leader could confirm itself in time.
+    pub async fn read_barrier(&self) -> Result<(), Error> {
+        let here = || -> BoxFuture<'_, _> { Box::pin(self.read_index_here()) };
+        let request = Request {
+            method: Method::ReadIndex,
+            body: Bytes::new(),
+            idempotent: true,
+            here: &here,
+            decode: |bytes| {
+                let index: [u8; 8] =
+                    bytes[..].try_into().map_err(|_| "a read index has 8 bytes".to_owned())?;
+                Ok(u64::from_le_bytes(index))
+            },
+        };
+        let deadline = self.deadline();
+        let index = self.at_leader(request).await?;
+        self.wait_applied(LogIndex(index), deadline).await
+    }
+
+    /// Serves a request of the member's own at the leader: `here` if this member leads, otherwise
+    /// the leader's answer to the same method and body. Must be harmless to repeat.
+    ///
+    /// # Errors
+    /// No leader could be reached in time.
+    pub async fn ask_leader<'a>(
+        &'a self,
+        method: Method,
+        body: Bytes,
+        here: &'a (dyn Fn() -> BoxFuture<'a, Attempt<Bytes>> + Sync),
+    ) -> Result<Bytes, Error> {
+        self.at_leader(Request { method, body, idempotent: true, here, decode: Ok }).await
+    }
+
+    /// Confirms with a quorum that this member leads, and waits until it has applied everything
+    /// that was committed before. `None` if it does not lead.
+    pub async fn confirm_leadership(&self) -> Option<Term> {
+        let deadline = self.deadline();
+        let Attempt::Done(read) = self.read_log_id_here().await else { return None };
+        self.wait_applied(LogIndex(read.1), deadline).await.ok()?;
+        Some(Term(read.0))
+    }
+
+    /// Proposes only if this member leads in that very term.
+    pub async fn propose_in_term(&self, command: Bytes, term: Term) -> Attempt<Outcome> {
+        let (responder, outcome) = ProgressResponder::<TypeConfig, _>::complete_only();
+        let leader = *log_id(term.0, 0).committed_leader_id();
+        let write = self.inner.raft.write(Proposal(command));
+        if let Err(error) = write.responder(responder).with_leader(leader).await {
+            return stopped(&error);
+        }
+        match outcome.await {
+            Ok(result) => written(result),
+            Err(_) => Attempt::Unknown("consensus stopped".to_owned()),
+        }
+    }
+
+    pub(crate) async fn propose_here(&self, command: Bytes) -> Attempt<Outcome> {
+        match self.inner.raft.client_write(Proposal(command)).await {
+            Ok(response) => written(Ok(response)),
+            Err(RaftError::APIError(error)) => written(Err(error)),
+            Err(RaftError::Fatal(fatal)) => stopped(&fatal),
+        }
+    }
+
+    pub(crate) async fn read_index_here(&self) -> Attempt<u64> {
+        self.read_log_id_here().await.map(|(_, index)| Attempt::Done(index))
+    }
+
+    async fn read_log_id_here(&self) -> Attempt<(u64, u64)> {
+        match self.inner.raft.get_read_linearizer(ReadPolicy::ReadIndex).await {
+            Ok(linearizer) => {
+                let id = *linearizer.read_log_id().log_id();
+                Attempt::Done((id.leader_id.term, id.index))
+            }
+            Err(RaftError::APIError(error)) => Attempt::Refused(error.to_string()),
+            Err(RaftError::Fatal(fatal)) => stopped(&fatal),
+        }
+    }
+
+    async fn wait_applied(&self, index: LogIndex, deadline: Monotonic) -> Result<(), Error> {
+        let mut applied = self.applied();
+        let reached = async move { applied.wait_for(|seen| *seen >= Some(index)).await.is_ok() };
+        match self.within(deadline, reached).await {
+            Some(true) => Ok(()),
+            Some(false) => Err(Error::unavailable("the member is stopping")),
+            None => Err(Error::Timeout),
+        }
+    }
+
+    async fn within<F: Future>(&self, deadline: Monotonic, future: F) -> Option<F::Output> {
+        let left = deadline - self.inner.clock.now();
+        timeout(&*self.inner.clock, left, future).await
+    }
+
+    /// Serves a request at the leader, here or there, until it is served or the time is over.
+    async fn at_leader<T>(&self, request: Request<'_, T>) -> Result<T, Error> {
+        let deadline = self.deadline();
+        let mut known = self.leadership();
+        loop {
+            let view = known.borrow_and_update().clone();
+            if let Some(reason) = view.failed {
+                return Err(self.failure(reason));
+            }
+            let attempt = self.within(deadline, self.attempt(&view, &request, deadline)).await;
+            let reason = match attempt {
+                Some(Attempt::Done(value)) => return Ok(value),
+                Some(Attempt::Refused(reason)) => reason,
+                Some(Attempt::Unknown(reason)) if request.idempotent => reason,
+                Some(Attempt::Unknown(reason)) => {
+                    return Err(Error::Unavailable { reason, certainty: Certainty::Unknown });
+                }
+                None => return Err(Error::Timeout),
+            };
+            if self.inner.clock.now() >= deadline {
+                return Err(Error::unavailable(reason));
+            }
+            let pause = self.inner.options.timing.heartbeat.min(Duration::from_millis(25));
+            // Woken early when the leader changes.
+            let _ = timeout(&*self.inner.clock, pause, known.changed()).await;
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        view: &Leadership,
+        request: &Request<'_, T>,
+        deadline: Monotonic,
+    ) -> Attempt<T> {
+        match (view.leader, &view.addr) {
+            (Some(leader), _) if leader == self.inner.options.id => (request.here)().await,
+            (Some(leader), Some(addr)) => self.forward(leader, addr, request, deadline).await,
+            _ => Attempt::Refused("there is no leader".to_owned()),
+        }
+    }
+
+    async fn forward<T>(
+        &self,
+        leader: MemberId,
+        addr: &str,
+        request: &Request<'_, T>,
+        deadline: Monotonic,
+    ) -> Attempt<T> {
+        let peer = Peer { id: leader, addr: addr.to_owned(), lane: Lane::Forward };
+        let left = deadline - self.inner.clock.now();
+        let call =
+            self.inner.transport.call(&peer, request.method, request.body.clone(), left).await;
+        let reply = match call {
+            Ok(reply) => reply,
+            Err(error @ CallError::Lost { .. }) => return Attempt::Unknown(error.to_string()),
+            Err(error) => return Attempt::Refused(error.to_string()),
+        };
+        match wire::decode_reply(reply) {
+            Ok(attempt) => attempt.map(|body| match (request.decode)(body) {
+                Ok(value) => Attempt::Done(value),
+                Err(reason) => Attempt::Unknown(reason),
+            }),
+            Err(error) => Attempt::Unknown(error.to_string()),
+        }
+    }
+
+    fn failure(&self, reason: String) -> Error {
+        if reason == Fatal::<TypeConfig>::Stopped.to_string() {
+            Error::unavailable(format!("member {} has stopped", self.inner.options.id))
+        } else {
+            Error::Fatal { reason }
+        }
+    }
+}
+
+fn written(result: ClientWriteResult<TypeConfig>) -> Attempt<Outcome> {
+    match result {
+        Ok(response) => match response.data.0 {
+            Some(outcome) => Attempt::Done(outcome),
+            None => Attempt::Unknown("the entry was applied without an outcome".to_owned()),
+        },
+        Err(error @ ClientWriteError::LogEntryDiscarded(_)) => Attempt::Unknown(error.to_string()),
+        Err(error) => Attempt::Refused(error.to_string()),
+    }
+}
+
+fn stopped<T>(fatal: &Fatal<TypeConfig>) -> Attempt<T> {
+    Attempt::Unknown(fatal.to_string())
+}

@@ -1,0 +1,64 @@
+//! The one place that fixes openraft's type parameters.
+//!
+//! Invariants: `leader_id_std`, so that a log id is (term, index) as in etcd; no type of openraft
+//! leaves this crate.
+
+use bytes::Bytes;
+use openraft::impls::leader_id_std;
+use quorate_mvcc::Outcome;
+use std::fmt;
+
+openraft::declare_raft_types!(
+    /// The types that consensus runs with.
+    pub(crate) TypeConfig:
+        D = Proposal,
+        R = Answer,
+        NodeId = u64,
+        Node = Node,
+        Term = u64,
+        LeaderId = leader_id_std::LeaderId<u64, u64>,
+        AsyncRuntime = openraft::TokioRuntime,
+);
+
+pub(crate) type Raft = openraft::Raft<TypeConfig, crate::machine::StateMachine>;
+pub(crate) type LogId = openraft::type_config::alias::LogIdOf<TypeConfig>;
+pub(crate) type Vote = openraft::type_config::alias::VoteOf<TypeConfig>;
+pub(crate) type Entry = openraft::type_config::alias::EntryOf<TypeConfig>;
+pub(crate) type Payload = openraft::EntryPayload<Proposal, u64, Node>;
+pub(crate) type Membership = openraft::Membership<u64, Node>;
+pub(crate) type StoredMembership = openraft::type_config::alias::StoredMembershipOf<TypeConfig>;
+pub(crate) type SnapshotMeta = openraft::type_config::alias::SnapshotMetaOf<TypeConfig>;
+pub(crate) type Snapshot =
+    openraft::type_config::alias::SnapshotOf<TypeConfig, crate::machine::SnapshotData>;
+
+/// A log id from its two numbers.
+pub(crate) fn log_id(term: u64, index: u64) -> LogId {
+    LogId::new(openraft::vote::leader_id_std::CommittedLeaderId::new(term), index)
+}
+
+/// An encoded command on its way into the log.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Proposal(pub(crate) Bytes);
+
+impl fmt::Debug for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "command of {} bytes", self.0.len())
+    }
+}
+
+impl fmt::Display for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What applying an entry gave; `None` for blank and membership entries.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer(pub(crate) Option<Outcome>);
+
+/// What the membership records about a member besides its id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Address for member-to-member traffic, `host:port`.
+    pub(crate) addr: String,
+}

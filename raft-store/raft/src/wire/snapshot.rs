@@ -1,0 +1,113 @@
+//! The frames of a snapshot transfer: one header, chunks in file order, one end.
+
+use super::{WireError, decode, encode_message, required};
+use crate::types::Vote;
+use crate::wire::entry::LogIdMsg;
+use crate::wire::vote::VoteMsg;
+use bytes::Bytes;
+
+/// One message of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    Header(Header),
+    Chunk(Chunk),
+    /// Everything has been sent.
+    End,
+}
+
+/// What is going to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The sending leader's vote.
+    pub(crate) vote: Vote,
+    /// Last entry that the state contains.
+    pub(crate) last: LogIdMsg,
+    /// The encoded membership of the state.
+    pub(crate) membership: Bytes,
+    pub(crate) files: Vec<File>,
+}
+
+/// One file of the state.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct File {
+    /// Name within the directory, without a separator.
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    /// Bytes.
+    #[prost(uint64, tag = "2")]
+    pub(crate) length: u64,
+}
+
+/// A piece of a file; pieces come in order.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct Chunk {
+    /// Position of the file in the header.
+    #[prost(uint32, tag = "1")]
+    pub(crate) file: u32,
+    #[prost(uint64, tag = "2")]
+    pub(crate) offset: u64,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub(crate) data: Bytes,
+    /// CRC-32C of the data.
+    #[prost(fixed32, tag = "4")]
+    pub(crate) crc: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct FrameMsg {
+    #[prost(oneof = "Kind", tags = "1, 2, 3")]
+    kind: Option<Kind>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Oneof)]
+enum Kind {
+    #[prost(message, tag = "1")]
+    Header(HeaderMsg),
+    #[prost(message, tag = "2")]
+    Chunk(Chunk),
+    #[prost(bool, tag = "3")]
+    End(bool),
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct HeaderMsg {
+    #[prost(message, optional, tag = "1")]
+    vote: Option<VoteMsg>,
+    #[prost(message, optional, tag = "2")]
+    last: Option<LogIdMsg>,
+    #[prost(bytes = "bytes", tag = "3")]
+    membership: Bytes,
+    #[prost(message, repeated, tag = "4")]
+    files: Vec<File>,
+}
+
+impl Frame {
+    pub(crate) fn encode(self) -> Bytes {
+        let kind = match self {
+            Self::Header(header) => Kind::Header(HeaderMsg {
+                vote: Some((&header.vote).into()),
+                last: Some(header.last),
+                membership: header.membership,
+                files: header.files,
+            }),
+            Self::Chunk(chunk) => Kind::Chunk(chunk),
+            Self::End => Kind::End(true),
+        };
+        encode_message(&FrameMsg { kind: Some(kind) })
+    }
+
+    pub(crate) fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        const NAME: &str = "snapshot frame";
+        let message: FrameMsg = decode(NAME, bytes)?;
+        Ok(match required(NAME, "kind", message.kind)? {
+            Kind::Header(header) => Self::Header(Header {
+                vote: required(NAME, "vote", header.vote)?.into(),
+                last: required(NAME, "last", header.last)?,
+                membership: header.membership,
+                files: header.files,
+            }),
+            Kind::Chunk(chunk) => Self::Chunk(chunk),
+            Kind::End(_) => Self::End,
+        })
+    }
+}
