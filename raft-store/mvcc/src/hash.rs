@@ -78,3 +78,93 @@ fn any_live(view: &dyn View, revision: Revision) -> Result<bool, Error> {
 fn is_last(view: &dyn View, key: &[u8], change: Change, at: Revision) -> Result<bool, Error> {
     Ok(read::last_change(view, key, at)?.is_some_and(|last| last.change == change))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::layout::{Change, encode_kv, encode_tombstone, rev_key};
+    use crate::{ApplyEntry, Command, EntryKind, MemoryDb, Mvcc, Options};
+    use quorate_store::{KeyValue, Txn};
+    use quorate_types::{LogIndex, Revision, Term};
+    use std::sync::Arc;
+
+    /// Applies commands, the first at revision 2, and hashes up to the last revision.
+    fn hashed(commands: &[Command]) -> u32 {
+        let mvcc = Mvcc::open(Arc::new(MemoryDb::new()), Options::default()).unwrap();
+        let entries = (1..).zip(commands).map(|(index, command)| ApplyEntry {
+            index: LogIndex(index),
+            term: Term(1),
+            kind: EntryKind::Command(command.encode().unwrap()),
+        });
+        mvcc.apply(entries.collect()).unwrap();
+        mvcc.hash_kv(Revision::NONE).unwrap().hash
+    }
+
+    /// The checksum of `key` and these pairs.
+    fn checksum(pairs: &[Vec<u8>]) -> u32 {
+        crc32c::crc32c(&[b"key".to_vec(), pairs.concat()].concat())
+    }
+
+    fn change(main: i64) -> Change {
+        Change { main: Revision(main), sub: 0 }
+    }
+
+    /// The stored pair of a put whose value is `v`.
+    fn stored(key: &'static str, created: i64, main: i64, version: i64) -> Vec<u8> {
+        let kv = KeyValue {
+            key: key.into(),
+            value: "v".into(),
+            create_revision: Revision(created),
+            mod_revision: Revision(main),
+            version,
+            ..KeyValue::default()
+        };
+        [rev_key(change(main), false), encode_kv(kv).to_vec()].concat()
+    }
+
+    fn tombstone(key: &'static str, main: i64) -> Vec<u8> {
+        [rev_key(change(main), true), encode_tombstone(&key.into()).to_vec()].concat()
+    }
+
+    fn put(key: &'static str) -> Command {
+        Command::Txn(Txn::put(key, "v"))
+    }
+
+    fn delete(key: &'static str) -> Command {
+        Command::Txn(Txn::delete(key))
+    }
+
+    fn compact(revision: i64) -> Command {
+        Command::Compact { revision: Revision(revision) }
+    }
+
+    #[test]
+    fn without_compaction_everything_counts() {
+        let all = [stored("a", 2, 2, 1), stored("a", 2, 3, 2), tombstone("a", 4)];
+        assert_eq!(hashed(&[put("a"), put("a"), delete("a")]), checksum(&all));
+    }
+
+    #[test]
+    fn below_the_compaction_only_what_is_live_at_the_hashed_revision_counts() {
+        let hash = hashed(&[put("a"), put("b"), put("a"), compact(3)]);
+        assert_eq!(hash, checksum(&[stored("b", 3, 3, 1), stored("a", 2, 4, 2)]));
+    }
+
+    #[test]
+    fn a_deletion_at_the_compacted_revision_does_not_count_while_something_is_live() {
+        let hash = hashed(&[put("a"), put("b"), delete("a"), compact(4)]);
+        assert_eq!(hash, checksum(&[stored("b", 3, 3, 1)]));
+    }
+
+    #[test]
+    fn a_deletion_at_the_compacted_revision_counts_when_nothing_is_live() {
+        let hash = hashed(&[put("a"), delete("a"), compact(3)]);
+        assert_eq!(hash, checksum(&[tombstone("a", 3)]));
+    }
+
+    #[test]
+    fn what_was_live_at_the_compaction_counts_when_nothing_is_live_later() {
+        let hash = hashed(&[put("a"), put("b"), delete("b"), compact(4), delete("a")]);
+        let kept = [stored("a", 2, 2, 1), tombstone("b", 4), tombstone("a", 5)];
+        assert_eq!(hash, checksum(&kept));
+    }
+}

@@ -219,6 +219,7 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         6 => proptest::option::of(0usize..3).prop_map(|dies_before| Happening::Decide { dies_before }),
         1 => Just(Happening::DieUnjournalled),
+        2 => Just(Happening::DieCreated),
         3 => (container.clone(), 0i32..2).prop_map(|(container, code)| Happening::Exit { container, code }),
         2 => container.clone().prop_map(|container| Happening::StopTakes { container }),
         1 => any::<bool>().prop_map(Happening::Cut),

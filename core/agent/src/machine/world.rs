@@ -20,6 +20,8 @@ pub(super) enum Happening {
     Decide { dies_before: Option<usize> },
     /// The agent dies between deciding and journalling.
     DieUnjournalled,
+    /// The agent dies between creating a run and starting it.
+    DieCreated,
     /// A running task of a container exits.
     Exit { container: usize, code: i32 },
     /// A requested stop takes effect.
@@ -137,6 +139,7 @@ impl World {
         match happening {
             Happening::Decide { dies_before } => return self.live(*dies_before),
             Happening::DieUnjournalled => self.die(),
+            Happening::DieCreated => self.die_created(),
             Happening::Exit { container, code } => {
                 if let Some(task) = self.pick(*container, |sim| *sim == Sim::Running) {
                     self.tasks.insert(task, Sim::Exited(exit(*code)));
@@ -189,6 +192,22 @@ impl World {
             self.act(action)?;
         }
         Ok(())
+    }
+
+    fn die_created(&mut self) {
+        if self.released {
+            return;
+        }
+        let decision = self.decide();
+        self.journal = decision.history.record;
+        for action in decision.actions {
+            if let Action::Start(task) = action
+                && !self.cut
+            {
+                self.tasks.entry(task).or_insert(Sim::Created);
+            }
+        }
+        self.die();
     }
 
     /// The agent dies; the next one reads the journal and asks the executor.

@@ -342,6 +342,8 @@ impl PodActor {
                     // The supervisor is gone without a word, and with it this agent.
                     std::future::pending::<()>().await;
                 }
+                // Waiting has marked the value as seen; it is taken in at the top of the loop.
+                self.wanted.mark_changed();
             }
             () = self.doorbell.rung() => {}
             Some(report) = self.reports.recv() => {

@@ -12,38 +12,38 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::broadcast;
 
 /// What the wall clock of every fake task says.
-pub const WALL_MS: i64 = 1_767_225_600_000;
+pub(crate) const WALL_MS: i64 = 1_767_225_600_000;
 
 #[derive(Debug, Default)]
-pub struct State {
-    pub tasks: BTreeMap<TaskId, Observed>,
-    pub specs: BTreeMap<TaskId, TaskSpec>,
+pub(crate) struct State {
+    pub(crate) tasks: BTreeMap<TaskId, Observed>,
+    pub(crate) specs: BTreeMap<TaskId, TaskSpec>,
     /// How often each task was really started.
-    pub starts: BTreeMap<TaskId, u32>,
+    pub(crate) starts: BTreeMap<TaskId, u32>,
     /// Pods freed.
-    pub freed: BTreeSet<Uid>,
+    pub(crate) freed: BTreeSet<Uid>,
     /// Nothing can be asked or done.
-    pub cut: bool,
+    pub(crate) cut: bool,
     /// `adopt` fails.
-    pub mute: bool,
+    pub(crate) mute: bool,
     /// SIGTERM is ignored.
-    pub stubborn: bool,
+    pub(crate) stubborn: bool,
     /// The way in which each task was last asked to stop.
-    pub stops: BTreeMap<TaskId, Stop>,
+    pub(crate) stops: BTreeMap<TaskId, Stop>,
 }
 
 #[derive(Debug)]
-pub struct FakeExecutor {
+pub(crate) struct FakeExecutor {
     state: Mutex<State>,
     events: broadcast::Sender<Event>,
 }
 
 impl FakeExecutor {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), events: broadcast::Sender::new(1024) })
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
@@ -52,7 +52,7 @@ impl FakeExecutor {
     }
 
     /// A running task ends.
-    pub fn exit(&self, task: &TaskId, code: Option<i32>, signal: Option<i32>) {
+    pub(crate) fn exit(&self, task: &TaskId, code: Option<i32>, signal: Option<i32>) {
         let record = ExitRecord {
             code,
             signal,
@@ -65,7 +65,7 @@ impl FakeExecutor {
     }
 
     /// The backend goes away or comes back.
-    pub fn cut(&self, cut: bool) {
+    pub(crate) fn cut(&self, cut: bool) {
         self.state().cut = cut;
         let tasks: Vec<TaskId> = self.state().tasks.keys().cloned().collect();
         tasks.iter().for_each(|task| self.hint(task));

@@ -16,20 +16,20 @@ use std::time::Duration;
 /// How long a test waits, in real time, for something that must happen.
 const LIMIT: Duration = Duration::from_secs(20);
 
-pub const NODE: &str = "node-1";
+pub(crate) const NODE: &str = "node-1";
 
-pub struct World {
-    pub clock: Arc<ManualClock>,
-    pub real: SharedClock,
-    pub store: Arc<MemoryStore>,
-    pub objects: Objects,
-    pub cache: Arc<Cache>,
-    pub executor: Arc<FakeExecutor>,
-    pub dir: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) real: SharedClock,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) objects: Objects,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) executor: Arc<FakeExecutor>,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let clock = ManualClock::new();
         let store = MemoryStore::new(clock.clone());
         let seams = Seams {
@@ -53,24 +53,24 @@ impl World {
         world
     }
 
-    pub async fn create(&self, object: Value) -> Object {
+    pub(crate) async fn create(&self, object: Value) -> Object {
         self.objects.create(serde_json::from_value(object).unwrap()).await.unwrap()
     }
 
-    pub fn options(&self) -> AgentOptions {
+    pub(crate) fn options(&self) -> AgentOptions {
         AgentOptions::new(NODE, self.dir.path()).executor(self.executor.clone() as SharedExecutor)
     }
 
-    pub async fn agent(&self) -> Agent {
+    pub(crate) async fn agent(&self) -> Agent {
         self.agent_with(self.options()).await
     }
 
-    pub async fn agent_with(&self, options: AgentOptions) -> Agent {
+    pub(crate) async fn agent_with(&self, options: AgentOptions) -> Agent {
         Agent::builder(self.objects.clone(), self.cache.clone(), options).start().await.unwrap()
     }
 
     /// Creates a pod that is bound to the node.
-    pub async fn pod(&self, name: &str, spec: Value) -> Uid {
+    pub(crate) async fn pod(&self, name: &str, spec: Value) -> Uid {
         let mut spec = spec;
         spec["nodeName"] = NODE.into();
         let metadata = json!({"name": name, "namespace": "shop", "labels": {"app": name}});
@@ -79,24 +79,24 @@ impl World {
     }
 
     /// A pod with one container.
-    pub async fn simple_pod(&self, name: &str) -> Uid {
+    pub(crate) async fn simple_pod(&self, name: &str) -> Uid {
         self.pod(name, json!({"containers": [{"name": "main", "image": "app"}]})).await
     }
 
-    pub async fn delete_pod(&self, name: &str) {
+    pub(crate) async fn delete_pod(&self, name: &str) {
         let options = DeleteOptions::default();
         let deleted = self.objects.delete(&GroupKind::new("", "Pod"), &key(name), options).await;
         assert!(!deleted.unwrap().is_removed(), "a bound pod is only marked");
     }
 
     /// Waits until the snapshot gives a value.
-    pub async fn until<T>(&self, what: &str, f: impl FnMut(&Snapshot) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, f: impl FnMut(&Snapshot) -> Option<T>) -> T {
         let found = self.cache.until(&self.real, LIMIT, f).await;
         found.unwrap_or_else(|| panic!("never: {what}; {:#?}", self.executor.state()))
     }
 
     /// Waits until the status of a pod gives a value.
-    pub async fn status<T>(
+    pub(crate) async fn status<T>(
         &self,
         name: &str,
         what: &str,
@@ -112,12 +112,12 @@ impl World {
         found.unwrap_or_else(|| panic!("pod {name} is never {what}; last: {last:#?}"))
     }
 
-    pub async fn running(&self, name: &str) -> PodStatus {
+    pub(crate) async fn running(&self, name: &str) -> PodStatus {
         self.status(name, "running and ready", |status| ready(status).then(|| status.clone())).await
     }
 
     /// Waits until the status of the only container waits for the reason; gives the message.
-    pub async fn waiting(&self, name: &str, reason: &str) -> String {
+    pub(crate) async fn waiting(&self, name: &str, reason: &str) -> String {
         self.status(name, reason, |status| {
             let state = status.container_statuses.as_ref()?.first()?.state.as_ref()?;
             let waiting = state.waiting.as_ref()?;
@@ -128,13 +128,13 @@ impl World {
     }
 
     /// Waits until the pod's object is gone.
-    pub async fn gone(&self, name: &str) {
+    pub(crate) async fn gone(&self, name: &str) {
         let kind = GroupKind::new("", "Pod");
         self.until("gone", |snapshot| snapshot.object(&kind, &key(name)).is_none().then_some(())).await;
     }
 
     /// Waits for a condition that no object shows.
-    pub async fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
+    pub(crate) async fn eventually(&self, what: &str, mut holds: impl FnMut() -> bool) {
         for _ in 0..4000 {
             if holds() {
                 return;
@@ -145,7 +145,7 @@ impl World {
     }
 
     /// Lets time pass in small steps, each followed by a moment for everyone to act.
-    pub async fn pass(&self, by: Duration) {
+    pub(crate) async fn pass(&self, by: Duration) {
         let step = by / 10;
         for _ in 0..10 {
             self.clock.advance(step);
@@ -154,23 +154,23 @@ impl World {
     }
 }
 
-pub fn key(name: &str) -> ObjectKey {
+pub(crate) fn key(name: &str) -> ObjectKey {
     ObjectKey::namespaced("shop", name)
 }
 
-pub fn task(pod: &Uid, attempt: u32) -> TaskId {
+pub(crate) fn task(pod: &Uid, attempt: u32) -> TaskId {
     TaskId { pod: pod.clone(), name: "main".into(), attempt }
 }
 
-pub fn condition(status: &PodStatus, type_: &str) -> Option<String> {
+pub(crate) fn condition(status: &PodStatus, type_: &str) -> Option<String> {
     let conditions = status.conditions.as_ref()?;
     conditions.iter().find(|c| c.type_ == type_).map(|c| c.status.clone())
 }
 
-pub fn ready(status: &PodStatus) -> bool {
+pub(crate) fn ready(status: &PodStatus) -> bool {
     status.phase.as_deref() == Some("Running") && condition(status, "Ready").as_deref() == Some("True")
 }
 
-pub fn restarts(status: &PodStatus) -> i32 {
+pub(crate) fn restarts(status: &PodStatus) -> i32 {
     status.container_statuses.as_ref().map_or(-1, |all| all[0].restart_count)
 }

@@ -262,3 +262,14 @@ async fn storage_keys_read_back() {
         assert_eq!(parse(wrong), None, "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn nulls_and_fields_nobody_keeps_are_not_stored() {
+    let world = World::new().await;
+    let part = json!({ "name": "x", "weight": null });
+    let mut object = widget("a", json!({ "size": 1, "host": null, "parts": [part] }));
+    object.metadata.other.insert("managedFields".into(), json!([]));
+    let made = world.objects.create(object).await.unwrap();
+    assert_eq!(made.body["spec"], json!({ "size": 1, "parts": [{ "name": "x" }] }));
+    assert!(made.metadata.other.is_empty());
+}

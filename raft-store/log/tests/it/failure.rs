@@ -58,6 +58,10 @@ fn a_start_that_rotates_first_makes_durable_what_it_found() {
         let found = disk.survivor(Crash::KeepAll, 0);
         disk.release_syncs();
         let probe = open(&found.survivor(Crash::KeepAll, 0)).unwrap();
+        if probe.state().last.is_none() {
+            // Too large for the rest of the first segment: the sync that waits is the next one's.
+            break;
+        }
         rotated += u32::from(probe.stats().segments_created > 0);
         for changes in 0..12 {
             let found = found.survivor(Crash::KeepAll, 0);

@@ -34,6 +34,7 @@ impl Bench {
         ApplyEntry { index: LogIndex(self.index), term: Term(3), kind }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "every caller makes the command in place")]
     fn run(&mut self, command: Command) -> Outcome {
         let entry = self.entry(&command);
         self.mvcc.apply(vec![entry]).unwrap().remove(0).unwrap()
