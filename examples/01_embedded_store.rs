@@ -22,8 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let put = member.txn(Txn::put("greeting", "hello")).await?;
     println!("put at revision {}", put.revision);
 
-    let swap = Txn::put("greeting", "good evening")
-        .when(Compare::mod_revision("greeting", put.revision));
+    let swap =
+        Txn::put("greeting", "good evening").when(Compare::mod_revision("greeting", put.revision));
     println!("swapped: {}", member.txn(swap.clone()).await?.succeeded);
     println!("swapped again: {}", member.txn(swap).await?.succeeded);
 

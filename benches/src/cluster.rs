@@ -15,7 +15,11 @@ pub fn builder(dir: &tempfile::TempDir, members: u64, agents: u8) -> ClusterBuil
 }
 
 #[allow(clippy::disallowed_methods, reason = "benches measure real time")]
-async fn time_to_ready(members: u64, agents: u8, rounds: usize) -> Result<Vec<f64>, Box<dyn Error>> {
+async fn time_to_ready(
+    members: u64,
+    agents: u8,
+    rounds: usize,
+) -> Result<Vec<f64>, Box<dyn Error>> {
     let mut values = Vec::new();
     for _ in 0..rounds {
         let dir = tempfile::tempdir()?;

@@ -30,10 +30,30 @@ pub async fn control_plane() -> Result<Vec<Figure>, Box<dyn Error>> {
     };
     let (cpu, rss) = ("<= 1 % of a core", "<= 100 MiB");
     Ok(vec![
-        Figure { name: "idle CPU, 1 member, 1 node", unit: "%", target: cpu, values: of(&shares, 1) },
-        Figure { name: "idle memory, 1 member, 1 node", unit: "MiB", target: rss, values: of(&memory, 1) },
-        Figure { name: "idle CPU, 3 members, 1 node", unit: "%", target: cpu, values: of(&shares, 3) },
-        Figure { name: "idle memory, 3 members, 1 node", unit: "MiB", target: rss, values: of(&memory, 3) },
+        Figure {
+            name: "idle CPU, 1 member, 1 node",
+            unit: "%",
+            target: cpu,
+            values: of(&shares, 1),
+        },
+        Figure {
+            name: "idle memory, 1 member, 1 node",
+            unit: "MiB",
+            target: rss,
+            values: of(&memory, 1),
+        },
+        Figure {
+            name: "idle CPU, 3 members, 1 node",
+            unit: "%",
+            target: cpu,
+            values: of(&shares, 3),
+        },
+        Figure {
+            name: "idle memory, 3 members, 1 node",
+            unit: "MiB",
+            target: rss,
+            values: of(&memory, 3),
+        },
     ])
 }
 

@@ -24,7 +24,12 @@ pub async fn create_to_running() -> Result<Vec<Figure>, Box<dyn Error>> {
     values.sort_by(f64::total_cmp);
     let p99 = vec![at(&values, 0.99)];
     Ok(vec![
-        Figure { name: "create to running, one process pod", unit: "ms", target: "p50 <= 30 ms", values },
+        Figure {
+            name: "create to running, one process pod",
+            unit: "ms",
+            target: "p50 <= 30 ms",
+            values,
+        },
         Figure { name: "the same, p99", unit: "ms", target: "p99 <= 100 ms", values: p99 },
     ])
 }

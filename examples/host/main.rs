@@ -43,7 +43,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
                 let key = ObjectKey::cluster(name);
                 let kind = Namespace::group_kind();
                 let _ = cluster.objects().delete(&kind, &key, DeleteOptions::default()).await?;
-                let gone = |s: &quorate::reconcile::Snapshot| s.object(&kind, &key).is_none().then_some(());
+                let gone = |s: &quorate::reconcile::Snapshot| {
+                    s.object(&kind, &key).is_none().then_some(())
+                };
                 cluster.until(LIMIT, gone).await.ok_or("the namespace did not vanish")?;
                 println!("deleted");
             }

@@ -68,14 +68,18 @@ impl Demo {
         for (file, text) in MANIFESTS {
             applied.extend(self.cluster.apply(file, text).await?);
         }
-        let names: Vec<String> =
-            applied.iter().map(|one| format!("{}/{}", one.object.kind, one.object.metadata.name)).collect();
+        let names: Vec<String> = applied
+            .iter()
+            .map(|one| format!("{}/{}", one.object.kind, one.object.metadata.name))
+            .collect();
         done(names.join(", "))
     }
 
     pub(crate) async fn pods_run(&mut self) -> Step {
-        self.wait("6 ready pods", |snapshot| (ready_pods(snapshot).len() == REPLICAS).then_some(()))
-            .await?;
+        self.wait("6 ready pods", |snapshot| {
+            (ready_pods(snapshot).len() == REPLICAS).then_some(())
+        })
+        .await?;
         let pods = ready_pods(&self.cluster.snapshot());
         let nodes: BTreeSet<_> = pods.iter().filter_map(node_of).collect();
         done(format!("{} pods on {} nodes", pods.len(), nodes.len()))
@@ -116,20 +120,26 @@ impl Demo {
         observe("writes", || (writes.acknowledged() >= 50).then_some(())).await?;
         self.cluster.kill_member(leader).await?;
         let at_kill = writes.acknowledged();
-        observe("writes to go on", || (writes.acknowledged() >= at_kill + 50).then_some(())).await?;
+        observe("writes to go on", || (writes.acknowledged() >= at_kill + 50).then_some(()))
+            .await?;
         let verdict = writes.finish().await?;
         let tally = self.take_traffic()?;
         if verdict.lost > 0 {
             return Err(Failure::from(format!("{} acknowledged writes lost", verdict.lost)));
         }
         if tally.failed > 0 || tally.answered == 0 {
-            return Err(Failure::from(format!("requests did not keep flowing: {}", describe(&tally))));
+            return Err(Failure::from(format!(
+                "requests did not keep flowing: {}",
+                describe(&tally)
+            )));
         }
         self.lost_member = Some(leader);
         let gap = seconds(verdict.longest_gap);
         done(format!(
             "member {leader} killed, writes resumed after {gap}, {} acknowledged, 0 lost, {} unknown; {}",
-            verdict.acknowledged, verdict.unknown, describe(&tally)
+            verdict.acknowledged,
+            verdict.unknown,
+            describe(&tally)
         ))
     }
 
@@ -167,7 +177,8 @@ impl Demo {
         for replicas in [10, 4] {
             self.edit(|deployment| deployment.body["spec"]["replicas"] = json!(replicas)).await?;
             self.wait(&format!("{replicas} pods"), |snapshot| {
-                let settled = ready_pods(snapshot).len() == replicas && pods(snapshot).len() == replicas;
+                let settled =
+                    ready_pods(snapshot).len() == replicas && pods(snapshot).len() == replicas;
                 settled.then_some(())
             })
             .await?;
@@ -310,7 +321,8 @@ fn ready_pods(snapshot: &Snapshot) -> Vec<Typed<Pod>> {
 
 fn is_ready(pod: &Typed<Pod>) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let ready = conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
+    let ready =
+        conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
     ready && !pod.metadata().is_deleting()
 }
 
@@ -330,7 +342,8 @@ fn restarts(pod: &Typed<Pod>) -> i32 {
 fn pid_of(pod: &Typed<Pod>) -> Result<u32, Failure> {
     let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
     let id = statuses.into_iter().flatten().find_map(|status| status.container_id.clone());
-    let pid = id.as_deref().and_then(|id| id.strip_prefix("process://")).and_then(|id| id.parse().ok());
+    let pid =
+        id.as_deref().and_then(|id| id.strip_prefix("process://")).and_then(|id| id.parse().ok());
     pid.ok_or_else(|| Failure::from(format!("pod has no process id: {id:?}")))
 }
 

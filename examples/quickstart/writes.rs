@@ -45,7 +45,8 @@ impl Writes {
     pub(crate) async fn finish(self) -> Result<Verdict, quorate::store::Error> {
         self.writer.abort();
         let found = self.store.range(RangeRequest::prefix(PREFIX)).await?;
-        let journal = std::mem::take(&mut *self.journal.lock().unwrap_or_else(PoisonError::into_inner));
+        let journal =
+            std::mem::take(&mut *self.journal.lock().unwrap_or_else(PoisonError::into_inner));
         let stored = |number: &&u64| {
             let key = key(**number);
             !found.kvs.iter().any(|kv| kv.key == key.as_bytes() && kv.value == key.as_bytes())

@@ -58,15 +58,18 @@ impl Host {
             let fields: Vec<&str> = line.split(' ').collect();
             let [name, phase, restarts, what] = fields[..] else { panic!("host said {line:?}") };
             let restarts = restarts.parse().expect("a number of restarts");
-            let container =
-                Container { phase: phase.to_owned(), restarts, what: what.to_owned() };
+            let container = Container { phase: phase.to_owned(), restarts, what: what.to_owned() };
             pods.insert(name.to_owned(), container);
             line = self.line();
         }
         pods
     }
 
-    fn until(&mut self, what: &str, wanted: impl Fn(&BTreeMap<String, Container>) -> bool) -> BTreeMap<String, Container> {
+    fn until(
+        &mut self,
+        what: &str,
+        wanted: impl Fn(&BTreeMap<String, Container>) -> bool,
+    ) -> BTreeMap<String, Container> {
         let start = now();
         loop {
             let pods = self.pods();
@@ -99,7 +102,11 @@ fn manifest(go: &Path) -> String {
     let mut text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: crash}\n".to_owned();
     let wait = format!("while [ ! -e {} ]; do sleep 0.02; done", go.display());
     for number in 0..20 {
-        let script = if number < 10 { "exec sleep 3600".to_owned() } else { format!("{wait}; exit {}", number - 10) };
+        let script = if number < 10 {
+            "exec sleep 3600".to_owned()
+        } else {
+            format!("{wait}; exit {}", number - 10)
+        };
         write!(
             text,
             "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: pod-{number:02}, namespace: crash}}\n\
@@ -131,14 +138,19 @@ fn a_killed_host_finds_all_twenty_pods_again_and_restarts_none() {
     let mut host = Host::start(&data);
     assert_eq!(host.ask(&format!("apply {}", file.display())), "applied 21");
     let running = |pods: &BTreeMap<String, Container>| {
-        pods.len() == 20 && pods.values().all(|pod| pod.phase == "Running" && pod.what.starts_with("pid="))
+        pods.len() == 20
+            && pods.values().all(|pod| pod.phase == "Running" && pod.what.starts_with("pid="))
     };
     let before = host.until("20 running pods", running);
     host.kill();
 
     fs::write(&go, "").expect("the word to end");
     let start = now();
-    let ending: Vec<&str> = before.iter().filter(|(name, _)| name.as_str() >= "pod-10").map(|(_, pod)| pid(pod)).collect();
+    let ending: Vec<&str> = before
+        .iter()
+        .filter(|(name, _)| name.as_str() >= "pod-10")
+        .map(|(_, pod)| pid(pod))
+        .collect();
     while ending.iter().any(|pid| is_alive(pid)) {
         assert!(start.elapsed() < LIMIT, "tasks go on although they were told to end");
         pause();
@@ -146,7 +158,9 @@ fn a_killed_host_finds_all_twenty_pods_again_and_restarts_none() {
 
     let mut host = Host::start(&data);
     let settled = |pods: &BTreeMap<String, Container>| {
-        pods.iter().filter(|(name, _)| name.as_str() >= "pod-10").all(|(_, pod)| pod.what.starts_with("exit="))
+        pods.iter()
+            .filter(|(name, _)| name.as_str() >= "pod-10")
+            .all(|(_, pod)| pod.what.starts_with("exit="))
     };
     let after = host.until("ten exit codes", settled);
     assert_eq!(after.len(), 20);

@@ -57,7 +57,8 @@ impl FromStr for PodAddresses {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let fail = |reason: &str| format!("{text:?} is not a range such as 127.10.1.0/24: {reason}");
+        let fail =
+            |reason: &str| format!("{text:?} is not a range such as 127.10.1.0/24: {reason}");
         let (base, prefix) = text.split_once('/').ok_or_else(|| fail("missing '/'"))?;
         let base: Ipv4Addr = base.parse().map_err(|_| fail("bad address"))?;
         let prefix: u8 = prefix.parse().map_err(|_| fail("bad prefix length"))?;

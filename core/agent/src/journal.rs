@@ -64,9 +64,9 @@ impl Journal {
     pub(crate) async fn write(&self, record: &PodRecord) -> io::Result<()> {
         let bytes = serde_json::to_vec(record).map_err(io::Error::other)?;
         let (disk, path) = (self.disk.clone(), self.path(&record.uid));
-        spawn_blocking(move || replace(&*disk, &path, &bytes)).await.unwrap_or_else(|| {
-            Err(io::Error::other("the thread that wrote the journal panicked"))
-        })
+        spawn_blocking(move || replace(&*disk, &path, &bytes))
+            .await
+            .unwrap_or_else(|| Err(io::Error::other("the thread that wrote the journal panicked")))
     }
 
     /// Removes the record of a pod; absent is success.

@@ -61,7 +61,8 @@ pub(crate) async fn read(
         (None, _) => return Err(no_run("", format!("name one of {names:?}"))),
     };
     let latest = runs.attempts.get(name);
-    let latest = *latest.ok_or_else(|| no_run(name, format!("has not run; there are {names:?}")))?;
+    let latest =
+        *latest.ok_or_else(|| no_run(name, format!("has not run; there are {names:?}")))?;
     let attempt = if options.previous {
         latest.checked_sub(1).ok_or_else(|| no_run(name, "has no previous run".to_owned()))?
     } else {

@@ -69,7 +69,9 @@ fn content(volume: &Volume, sources: &dyn Sources) -> Result<Content, String> {
     let data = match data {
         Some(data) => data,
         None if optional == Some(true) => BTreeMap::new(),
-        None => return Err(format!("{kind} {name:?} does not exist, create it or mark it optional")),
+        None => {
+            return Err(format!("{kind} {name:?} does not exist, create it or mark it optional"));
+        }
     };
     let mode = u32::try_from(mode).unwrap_or(0o600) & 0o777;
     Ok(Content::Files(files(data, items.as_deref(), kind, name)?, mode))
@@ -88,7 +90,8 @@ fn files(
         .iter()
         .map(|item| {
             let value = data.get(&item.key);
-            let value = value.ok_or_else(|| format!("{kind} {name:?} has no key {:?}", item.key))?;
+            let value =
+                value.ok_or_else(|| format!("{kind} {name:?} has no key {:?}", item.key))?;
             Ok((relative(&item.path)?, value.clone()))
         })
         .collect()
@@ -135,7 +138,11 @@ pub(crate) fn fill(pod_dir: &Path, volumes: &BTreeMap<String, Content>) -> io::R
 }
 
 /// The mounts of a container.
-pub(crate) fn mounts(pod_dir: &Path, spec: &PodSpec, container: &Container) -> Result<Vec<Mount>, String> {
+pub(crate) fn mounts(
+    pod_dir: &Path,
+    spec: &PodSpec,
+    container: &Container,
+) -> Result<Vec<Mount>, String> {
     let volumes = || spec.volumes.iter().flatten();
     let mounts = container.volume_mounts.iter().flatten();
     mounts
@@ -200,11 +207,17 @@ mod tests {
     fn what_is_missing_or_leaves_the_volume_is_named() {
         let missing = spec(json!({"name": "v", "secret": {"secretName": "keys"}}));
         let error = contents(&missing, &Settings).unwrap_err();
-        assert_eq!(error, "volume \"v\": Secret \"keys\" does not exist, create it or mark it optional");
+        assert_eq!(
+            error,
+            "volume \"v\": Secret \"keys\" does not exist, create it or mark it optional"
+        );
         for path in ["../x", "/etc/passwd", "", "a/../../x"] {
             let item = json!([{"key": "a.conf", "path": path}]);
             let spec = spec(json!({"name": "v", "configMap": {"name": "settings", "items": item}}));
-            assert!(contents(&spec, &Settings).unwrap_err().contains("leaves the volume"), "{path}");
+            assert!(
+                contents(&spec, &Settings).unwrap_err().contains("leaves the volume"),
+                "{path}"
+            );
         }
         let host = spec(json!({"name": "v", "hostPath": {"path": "/etc"}}));
         let volume = &host.volumes.as_ref().unwrap()[0];

@@ -318,10 +318,7 @@ impl ClusterBuilder {
         process.into_iter().chain(self.executors.iter().cloned()).collect()
     }
 
-    fn formation(
-        &self,
-        seams: &Seams,
-    ) -> Result<(RangeClaim, Arc<dyn Formation>, PathBuf), Error> {
+    fn formation(&self, seams: &Seams) -> Result<(RangeClaim, Arc<dyn Formation>, PathBuf), Error> {
         let Some(dir) = &self.data_dir else {
             let formation = Arc::new(InMemory::new(seams.clock.clone()));
             return Ok((RangeClaim::any()?, formation, PathBuf::new()));
@@ -375,8 +372,7 @@ fn on_disk(
         election_min: timing.election,
         election_max: 2 * timing.election,
     };
-    let formation =
-        crate::durable::Durable::new(identity, layout.clone(), timing, seams.clone());
+    let formation = crate::durable::Durable::new(identity, layout.clone(), timing, seams.clone());
     Ok((claim, Arc::new(formation)))
 }
 

@@ -142,8 +142,10 @@ impl Cluster {
     /// [`Error::NotInTime`].
     pub async fn ready(&self, limit: Duration) -> Result<(), Error> {
         let numbers: Vec<u8> = self.nodes.lock().await.keys().copied().collect();
-        let wanted: Vec<ObjectKey> =
-            numbers.into_iter().map(|number| ObjectKey::cluster(NodeRecipe::name(number))).collect();
+        let wanted: Vec<ObjectKey> = numbers
+            .into_iter()
+            .map(|number| ObjectKey::cluster(NodeRecipe::name(number)))
+            .collect();
         let all = |snapshot: &Snapshot| {
             wanted.iter().all(|key| is_node_ready(snapshot, key)).then_some(())
         };

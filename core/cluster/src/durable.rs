@@ -44,14 +44,10 @@ impl Formation for Durable {
     async fn start(&self, id: MemberId) -> Result<Arc<dyn RunningMember>, Error> {
         let peers: BTreeMap<MemberId, String> =
             self.ids().into_iter().map(|id| (id, self.address(id).to_string())).collect();
-        let options = MemberOptions::new(
-            self.identity.cluster,
-            id,
-            self.layout.member(id),
-            self.address(id),
-        )
-        .peers(peers)
-        .timing(self.timing);
+        let options =
+            MemberOptions::new(self.identity.cluster, id, self.layout.member(id), self.address(id))
+                .peers(peers)
+                .timing(self.timing);
         let member = Member::start(options, self.seams.clone()).await;
         let member = member.map_err(|error| failed(id, &error))?;
         Ok(Arc::new(DurableMember(member)))

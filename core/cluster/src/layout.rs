@@ -89,10 +89,8 @@ impl Layout {
     pub(crate) fn write(&self, seams: &Seams, identity: &Identity) -> Result<(), Error> {
         let path = self.file();
         seams.disk.create_dir_all(&self.root).map_err(|source| io(&self.root, source))?;
-        let text = serde_json::to_vec_pretty(identity).map_err(|error| Error::Layout {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        let text = serde_json::to_vec_pretty(identity)
+            .map_err(|error| Error::Layout { path: path.clone(), reason: error.to_string() })?;
         disk::replace(&*seams.disk, &path, &text).map_err(|source| io(&path, source))
     }
 
@@ -100,7 +98,8 @@ impl Layout {
     fn check_unused(&self, seams: &Seams) -> Result<(), Error> {
         let members = self.root.join("members");
         if seams.disk.exists(&members) {
-            let reason = "holds members but no cluster.json: restore that file, or choose another directory";
+            let reason =
+                "holds members but no cluster.json: restore that file, or choose another directory";
             return Err(Error::Layout { path: members, reason: reason.to_owned() });
         }
         Ok(())

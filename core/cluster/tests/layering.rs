@@ -12,7 +12,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-store", &["quorate-types", "quorate-seams"]),
     ("quorate-resources", &["quorate-types", "quorate-seams", "quorate-store"]),
     ("quorate-kinds", &["quorate-types", "quorate-resources"]),
-    ("quorate-reconcile", &["quorate-types", "quorate-seams", "quorate-store", "quorate-resources"]),
+    (
+        "quorate-reconcile",
+        &["quorate-types", "quorate-seams", "quorate-store", "quorate-resources"],
+    ),
     ("quorate-scheduler", CONTROL),
     ("quorate-controllers", CONTROL),
     ("quorate-network", CONTROL),
@@ -21,26 +24,44 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-process", &["quorate-types", "quorate-seams", "quorate-executor"]),
     ("quorate-log", BASE),
     ("quorate-mvcc", BASE),
-    ("quorate-raft", &[
-        "quorate-types", "quorate-seams", "quorate-store", "quorate-log", "quorate-mvcc",
-    ]),
+    (
+        "quorate-raft",
+        &["quorate-types", "quorate-seams", "quorate-store", "quorate-log", "quorate-mvcc"],
+    ),
     ("quorate-transport", &["quorate-types", "quorate-seams", "quorate-store", "quorate-raft"]),
-    ("quorate-member", &[
-        "quorate-types", "quorate-seams", "quorate-store", "quorate-log", "quorate-mvcc",
-        "quorate-raft", "quorate-transport",
-    ]),
+    (
+        "quorate-member",
+        &[
+            "quorate-types",
+            "quorate-seams",
+            "quorate-store",
+            "quorate-log",
+            "quorate-mvcc",
+            "quorate-raft",
+            "quorate-transport",
+        ],
+    ),
     ("quorate", &["*"]),
     ("quorate-examples", &["quorate"]),
     ("quorate-benches", &["*"]),
 ];
 const BASE: &[&str] = &["quorate-types", "quorate-seams", "quorate-store"];
 const CONTROL: &[&str] = &[
-    "quorate-types", "quorate-seams", "quorate-store", "quorate-resources", "quorate-kinds",
+    "quorate-types",
+    "quorate-seams",
+    "quorate-store",
+    "quorate-resources",
+    "quorate-kinds",
     "quorate-reconcile",
 ];
 const AGENT: &[&str] = &[
-    "quorate-types", "quorate-seams", "quorate-store", "quorate-resources", "quorate-kinds",
-    "quorate-reconcile", "quorate-executor",
+    "quorate-types",
+    "quorate-seams",
+    "quorate-store",
+    "quorate-resources",
+    "quorate-kinds",
+    "quorate-reconcile",
+    "quorate-executor",
 ];
 
 /// Crates that cost much to build or bind much: each in one crate of the workspace only.
@@ -53,8 +74,19 @@ const CONFINED: &[(&str, &str)] = &[
 
 /// Licences under which a dependency may come in; an expression needs one alternative made of these.
 const LICENCES: &[&str] = &[
-    "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC",
-    "Zlib", "Unicode-3.0", "Unlicense", "0BSD", "BSL-1.0", "CC0-1.0", "MIT-0",
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "Unicode-3.0",
+    "Unlicense",
+    "0BSD",
+    "BSL-1.0",
+    "CC0-1.0",
+    "MIT-0",
 ];
 
 fn metadata(extra: &[&str]) -> Value {

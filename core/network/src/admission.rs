@@ -98,9 +98,7 @@ fn release(service: &Object) -> Claims {
 
 async fn taken(objects: &Objects) -> Result<BTreeSet<Ipv4Addr>, Error> {
     let found = objects.store().range(RangeRequest::prefix(CLAIMS)).await?;
-    let address = |key: &[u8]| {
-        std::str::from_utf8(key.get(CLAIMS.len()..)?).ok()?.parse().ok()
-    };
+    let address = |key: &[u8]| std::str::from_utf8(key.get(CLAIMS.len()..)?).ok()?.parse().ok();
     Ok(found.kvs.iter().filter_map(|kv| address(&kv.key)).collect())
 }
 

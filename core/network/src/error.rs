@@ -8,7 +8,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// Another cluster on this machine uses the range.
-    #[error("loopback range 127.{octet}.0.0/16 is in use by another cluster on this machine: stop it first ({address}: {source})")]
+    #[error(
+        "loopback range 127.{octet}.0.0/16 is in use by another cluster on this machine: stop it first ({address}: {source})"
+    )]
     RangeInUse {
         /// Second octet of the range.
         octet: u8,
@@ -18,6 +20,8 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Every range is taken.
-    #[error("no free loopback range: all of 127.16.0.0/16 to 127.250.0.0/16 are in use by clusters on this machine")]
+    #[error(
+        "no free loopback range: all of 127.16.0.0/16 to 127.250.0.0/16 are in use by clusters on this machine"
+    )]
     NoFreeRange,
 }

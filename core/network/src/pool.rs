@@ -92,8 +92,11 @@ impl RangeClaim {
     pub fn hold(range: LoopbackRange) -> Result<Self, Error> {
         let octet = range.octet;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, octet, 255, 254)), MARK_PORT);
-        let mark = TcpListener::bind(address)
-            .map_err(|source| Error::RangeInUse { octet, address, source })?;
+        let mark = TcpListener::bind(address).map_err(|source| Error::RangeInUse {
+            octet,
+            address,
+            source,
+        })?;
         Ok(Self { range, _mark: mark })
     }
 

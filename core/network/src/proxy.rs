@@ -168,10 +168,7 @@ async fn serve(mut client: TcpStream, backends: Arc<Backends>, shared: Arc<Share
     let _ = tokio::io::copy_bidirectional_with_sizes(&mut client, &mut pod, size, size).await;
 }
 
-async fn connect(
-    backends: &Arc<Backends>,
-    shared: &Shared,
-) -> Option<(TcpStream, Connection)> {
+async fn connect(backends: &Arc<Backends>, shared: &Shared) -> Option<(TcpStream, Connection)> {
     let clock = &shared.seams.clock;
     let mut tried = Vec::new();
     loop {

@@ -71,9 +71,8 @@ fn pick(
 ) -> BTreeSet<SocketAddr> {
     let mut found = BTreeSet::new();
     for slice in slices {
-        let named = |port: &&quorate_kinds::EndpointPort| {
-            port.name.as_deref().unwrap_or("") == port_name
-        };
+        let named =
+            |port: &&quorate_kinds::EndpointPort| port.name.as_deref().unwrap_or("") == port_name;
         let port = slice.ports.iter().flatten().find(named).and_then(|port| port.port);
         let Some(port) = port.and_then(|port| u16::try_from(port).ok()) else { continue };
         for endpoint in slice.endpoints.iter().flatten() {

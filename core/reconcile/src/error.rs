@@ -47,7 +47,10 @@ impl Error {
         let Self::Object(error) = self else { return false };
         error.is_conflict()
             || matches!(error, Object::NotFound { .. } | Object::AlreadyExists { .. })
-            || matches!(error, Object::NamespaceTerminating { .. } | Object::NamespaceMissing { .. })
+            || matches!(
+                error,
+                Object::NamespaceTerminating { .. } | Object::NamespaceMissing { .. }
+            )
     }
 
     /// Whether the store is out of reach for now: no leader, no quorum, no answer.
@@ -58,7 +61,9 @@ impl Error {
 
     fn store(&self) -> Option<&quorate_store::Error> {
         match self {
-            Self::Store(error) | Self::Object(quorate_resources::Error::Store(error)) => Some(error),
+            Self::Store(error) | Self::Object(quorate_resources::Error::Store(error)) => {
+                Some(error)
+            }
             _ => None,
         }
     }

@@ -56,7 +56,10 @@ impl Occurrence<'_> {
         let namespace = metadata.namespace.as_deref().unwrap_or("default");
         // The suffix takes 17 of the 253 characters of a name.
         let name: String = metadata.name.chars().take(236).collect();
-        ObjectKey::namespaced(namespace, format!("{}.{hash:016x}", name.trim_end_matches(['-', '.'])))
+        ObjectKey::namespaced(
+            namespace,
+            format!("{}.{hash:016x}", name.trim_end_matches(['-', '.'])),
+        )
     }
 
     fn repeated(self, known: Arc<Object>) -> Change {
@@ -89,8 +92,7 @@ impl Occurrence<'_> {
             "lastTimestamp": self.time,
             "count": 1,
         });
-        let metadata =
-            Metadata { name: key.name, namespace: key.namespace, ..Metadata::default() };
+        let metadata = Metadata { name: key.name, namespace: key.namespace, ..Metadata::default() };
         let body = match body {
             Value::Object(body) => body,
             _ => Map::new(),

@@ -111,7 +111,11 @@ impl Snapshot {
             .owned(owner)
             .filter(|entry| *entry.kind() == kind)
             .filter(|entry| {
-                entry.object().metadata.controller().is_some_and(|reference| reference.uid == *owner)
+                entry
+                    .object()
+                    .metadata
+                    .controller()
+                    .is_some_and(|reference| reference.uid == *owner)
             })
             .filter_map(|entry| entry.typed())
             .collect()

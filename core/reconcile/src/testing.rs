@@ -77,9 +77,7 @@ impl World {
         };
         let objects = Objects::new(wrap(store.clone()), Arc::new(registry), seams);
         let cache = Cache::builder()
-            .index("child.nick", |object| {
-                Some(object.metadata.labels.get("nick")?.clone())
-            })
+            .index("child.nick", |object| Some(object.metadata.labels.get("nick")?.clone()))
             .start(objects.clone())
             .await
             .unwrap();

@@ -25,11 +25,7 @@ pub struct SchedulerOptions {
 
 impl Default for SchedulerOptions {
     fn default() -> Self {
-        Self {
-            name: "default-scheduler".to_owned(),
-            profile: Profile::default(),
-            batch: 256,
-        }
+        Self { name: "default-scheduler".to_owned(), profile: Profile::default(), batch: 256 }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::Amounts;
 use quorate_kinds::{Pod, PodSpec, Toleration};
-use quorate_resources::Typed;
 use quorate_resources::Object;
+use quorate_resources::Typed;
 use quorate_types::{ObjectKey, Uid};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -114,8 +114,9 @@ impl FromStr for Quantity {
         if fraction.contains('.') || whole.len() > 15 || fraction.len() > 9 {
             return Err(fail("not a number of at most 15 digits and 9 decimals"));
         }
-        let (factor, divisor) = suffix_factor(suffix)
-            .ok_or_else(|| fail("unknown suffix, use n u m k M G T P E Ki Mi Gi Ti Pi Ei or e<n>"))?;
+        let (factor, divisor) = suffix_factor(suffix).ok_or_else(|| {
+            fail("unknown suffix, use n u m k M G T P E Ki Mi Gi Ti Pi Ei or e<n>")
+        })?;
         let scale = 10i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
         let digits: i128 =
             format!("{whole}{fraction}").parse().map_err(|_| fail("not a number"))?;
@@ -132,7 +133,8 @@ impl fmt::Display for Quantity {
             return write!(f, "{}m", self.milli);
         }
         let units = self.milli / 1000;
-        for (suffix, shift) in [("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)]
+        for (suffix, shift) in
+            [("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)]
         {
             if units != 0 && units % (1i128 << shift) == 0 {
                 return write!(f, "{}{suffix}", units >> shift);

@@ -161,8 +161,7 @@ fn checked(requirement: Requirement) -> Result<Requirement, SelectorError> {
         Requirement::In(key, values) | Requirement::NotIn(key, values) => (key, values),
         Requirement::Exists(key) | Requirement::DoesNotExist(key) => (key, &[]),
     };
-    name::check_label_key(key)
-        .map_err(|source| SelectorError::Key { key: key.clone(), source })?;
+    name::check_label_key(key).map_err(|source| SelectorError::Key { key: key.clone(), source })?;
     for value in values {
         name::check_label_value(value)
             .map_err(|source| SelectorError::Value { key: key.clone(), source })?;

@@ -54,10 +54,11 @@ pub fn resolve(
     sources: &dyn Sources,
 ) -> Result<Resolved, EnvError> {
     let mut env = Env::default();
-    let fail = |field: String, reason| EnvError { container: container.name.clone(), field, reason };
+    let fail =
+        |field: String, reason| EnvError { container: container.name.clone(), field, reason };
     for (at, from) in container.env_from.iter().flatten().enumerate() {
-        let pairs = from_source(from, sources)
-            .map_err(|reason| fail(format!("envFrom[{at}]"), reason))?;
+        let pairs =
+            from_source(from, sources).map_err(|reason| fail(format!("envFrom[{at}]"), reason))?;
         for (name, value) in pairs {
             env.set(name, value);
         }
@@ -111,9 +112,7 @@ fn from_source(
     };
     let pairs = found.into_iter().flatten();
     let usable = pairs.filter(|(key, _)| !key.is_empty() && !key.contains('='));
-    usable
-        .map(|(key, value)| Ok((format!("{prefix}{key}"), source::text(&key, value)?)))
-        .collect()
+    usable.map(|(key, value)| Ok((format!("{prefix}{key}"), source::text(&key, value)?))).collect()
 }
 
 /// The value of one entry; `None` if it refers to something optional that does not exist.

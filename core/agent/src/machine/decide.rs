@@ -65,8 +65,7 @@ pub fn decide(
     back_off: &RestartBackOff,
     now: Monotonic,
 ) -> Decision {
-    let mut decision =
-        Decision { history: history.clone(), actions: Vec::new(), wake: None };
+    let mut decision = Decision { history: history.clone(), actions: Vec::new(), wake: None };
     note(&mut decision.history, seen, back_off, now);
     if let Some(grace) = seen.deleting {
         wind_down(&mut decision, seen, grace, now);

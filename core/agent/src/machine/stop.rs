@@ -25,7 +25,11 @@ impl StopRequest {
 }
 
 /// What to ask for now, given what was asked for before. `None`: wait.
-pub(super) fn next_stop(wanted: Stop, issued: Option<&StopRequest>, now: Monotonic) -> Option<Stop> {
+pub(super) fn next_stop(
+    wanted: Stop,
+    issued: Option<&StopRequest>,
+    now: Monotonic,
+) -> Option<Stop> {
     let Some(issued) = issued else { return Some(wanted) };
     if now >= issued.overdue_at() {
         return Some(Stop::Kill);

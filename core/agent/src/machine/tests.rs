@@ -72,7 +72,8 @@ fn a_wait_goes_on_after_the_agent_restarts_and_a_set_back_clock_does_not_stretch
     exits(&mut world, 0, 1);
     let back_off = RestartBackOff::default();
     let ended_ms = WALL_MS + 10;
-    for (wall, left_ms) in [(ended_ms + 400, 600), (ended_ms + 5000, 0), (ended_ms - 3_600_000, 1000)]
+    for (wall, left_ms) in
+        [(ended_ms + 400, 600), (ended_ms + 5000, 0), (ended_ms - 3_600_000, 1000)]
     {
         let now = Monotonic(secs(50));
         let history = History::from_record(world.journal.clone(), &back_off, now, wall);

@@ -284,7 +284,11 @@ impl World {
                 self.journal = self.history.record.clone();
                 let again = self.decide();
                 let same = again.history == self.history && again.actions.is_empty();
-                return if same || self.released { Ok(()) } else { Err(format!("not settled: {again:?}")) };
+                return if same || self.released {
+                    Ok(())
+                } else {
+                    Err(format!("not settled: {again:?}"))
+                };
             }
             self.live(None)?;
         }

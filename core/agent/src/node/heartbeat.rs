@@ -7,8 +7,8 @@
 
 use super::object::{Readiness, json};
 use super::{Node, lock};
-use crate::time::micro_time;
 use crate::LeaseState;
+use crate::time::micro_time;
 use quorate_kinds::k8s_openapi::api::coordination::v1::LeaseSpec;
 use quorate_resources::{Error, Metadata, Object};
 use quorate_seams::{Monotonic, timeout};

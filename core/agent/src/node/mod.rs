@@ -74,7 +74,8 @@ impl Node {
 
     /// Why a pod of this runtime class cannot run here.
     pub(crate) fn no_executor(&self, kind: &str) -> String {
-        let here: Vec<&str> = self.options.executors.iter().map(|executor| executor.kind()).collect();
+        let here: Vec<&str> =
+            self.options.executors.iter().map(|executor| executor.kind()).collect();
         let node = &self.options.node_name;
         format!("runtimeClassName {kind:?} is not offered by node {node}, which offers {here:?}")
     }
@@ -132,7 +133,9 @@ impl Node {
     /// The runs of the pod of this name.
     pub(crate) fn runs(&self, key: &ObjectKey) -> Option<(Uid, Runs)> {
         let runs = lock(&self.runs);
-        runs.iter().find(|(_, runs)| runs.key == *key).map(|(uid, runs)| (uid.clone(), runs.clone()))
+        runs.iter()
+            .find(|(_, runs)| runs.key == *key)
+            .map(|(uid, runs)| (uid.clone(), runs.clone()))
     }
 
     /// Forgets a pod that is gone.

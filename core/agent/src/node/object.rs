@@ -32,9 +32,13 @@ impl Node {
             },
             Err(error) => return Err(error),
         };
-        let before: NodeStatus =
-            current.body.get("status").cloned().map(serde_json::from_value).and_then(Result::ok)
-                .unwrap_or_default();
+        let before: NodeStatus = current
+            .body
+            .get("status")
+            .cloned()
+            .map(serde_json::from_value)
+            .and_then(Result::ok)
+            .unwrap_or_default();
         let status = self.status(readiness, &before);
         if status == before {
             return Ok(());
@@ -102,7 +106,8 @@ impl Node {
             ("memory".to_owned(), Quantity(capacity.memory.to_string())),
             ("pods".to_owned(), Quantity(capacity.pods.to_string())),
         ]);
-        let address = |type_: &str, address: String| NodeAddress { type_: type_.to_owned(), address };
+        let address =
+            |type_: &str, address: String| NodeAddress { type_: type_.to_owned(), address };
         NodeStatus {
             capacity: Some(amounts.clone()),
             allocatable: Some(amounts),
@@ -144,13 +149,18 @@ impl Node {
     }
 
     fn info(&self) -> NodeSystemInfo {
-        let kinds: Vec<&str> = self.options.executors.iter().map(|executor| executor.kind()).collect();
+        let kinds: Vec<&str> =
+            self.options.executors.iter().map(|executor| executor.kind()).collect();
         let version = env!("CARGO_PKG_VERSION");
         NodeSystemInfo {
             architecture: architecture().to_owned(),
             operating_system: std::env::consts::OS.to_owned(),
             kubelet_version: format!("quorate-{version}"),
-            container_runtime_version: kinds.iter().map(|kind| format!("{kind}://{version}")).collect::<Vec<_>>().join(","),
+            container_runtime_version: kinds
+                .iter()
+                .map(|kind| format!("{kind}://{version}"))
+                .collect::<Vec<_>>()
+                .join(","),
             ..NodeSystemInfo::default()
         }
     }

@@ -3,9 +3,7 @@
 use super::bring_up::Outcome;
 use super::plan::read_plan;
 use super::{Doorbell, grace_seconds};
-use crate::machine::{
-    Decision, History, Observation, PodPlan, PodRecord, Trouble, decide,
-};
+use crate::machine::{Decision, History, Observation, PodPlan, PodRecord, Trouble, decide};
 use crate::node::Node;
 use crate::probe::{Health, ProbeReport, ProbeSet};
 use crate::status::{View, pod_status};
@@ -201,7 +199,8 @@ impl PodActor {
         }
         if object.metadata.is_deleting() {
             let given = object.metadata.deletion_grace_period_seconds;
-            let given = given.map_or_else(|| grace_seconds(&pod), |s| u64::try_from(s).unwrap_or(0));
+            let given =
+                given.map_or_else(|| grace_seconds(&pod), |s| u64::try_from(s).unwrap_or(0));
             self.deleting = Some(Duration::from_secs(given));
         }
         self.pod = Some(Arc::new(pod));
@@ -209,7 +208,13 @@ impl PodActor {
 
     fn take_address(&mut self) {
         let uid = &self.history.record.uid;
-        match self.node.addresses.lock().unwrap_or_else(std::sync::PoisonError::into_inner).allocate(uid) {
+        match self
+            .node
+            .addresses
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .allocate(uid)
+        {
             Some(address) => self.history.record.pod_ip = Some(address),
             None => {
                 let range = self.node.options.pod_addresses;

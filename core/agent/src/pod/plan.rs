@@ -87,11 +87,23 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_refused_before_anything_runs() {
         for (spec, wanted) in [
-            (json!({"containers": [{"name": "a", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}), "cannot mount"),
+            (
+                json!({"containers": [{"name": "a", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]}),
+                "cannot mount",
+            ),
             (json!({"containers": [{"name": "a", "lifecycle": {}}]}), "lifecycle hooks"),
-            (json!({"containers": [{"name": "a"}], "initContainers": [{"name": "i", "restartPolicy": "Always"}]}), "init container \"i\""),
-            (json!({"containers": [{"name": "a", "livenessProbe": {"exec": {"command": ["x"]}}}]}), "livenessProbe: exec"),
-            (json!({"containers": [{"name": "a"}], "volumes": [{"name": "v", "hostPath": {"path": "/"}}]}), "volume \"v\""),
+            (
+                json!({"containers": [{"name": "a"}], "initContainers": [{"name": "i", "restartPolicy": "Always"}]}),
+                "init container \"i\"",
+            ),
+            (
+                json!({"containers": [{"name": "a", "livenessProbe": {"exec": {"command": ["x"]}}}]}),
+                "livenessProbe: exec",
+            ),
+            (
+                json!({"containers": [{"name": "a"}], "volumes": [{"name": "v", "hostPath": {"path": "/"}}]}),
+                "volume \"v\"",
+            ),
         ] {
             let refused = refusal(spec).unwrap();
             assert!(refused.contains(wanted), "{refused}");

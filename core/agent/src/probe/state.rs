@@ -116,7 +116,11 @@ mod tests {
         assert_eq!(state.answer(ProbeKind::Startup, &probe, true), probe.period);
         assert_eq!(state.verdict(), Some(Verdict::Success));
         state.answer(ProbeKind::Startup, &probe, false);
-        assert_eq!(state.verdict(), Some(Verdict::Failure), "after a success the rhythm is regular");
+        assert_eq!(
+            state.verdict(),
+            Some(Verdict::Failure),
+            "after a success the rhythm is regular"
+        );
     }
 
     #[test]

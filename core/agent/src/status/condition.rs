@@ -49,10 +49,7 @@ pub(super) fn conditions(
     conditions
 }
 
-fn names<'a>(
-    all: impl Iterator<Item = &'a str>,
-    pick: impl Fn(&str) -> bool,
-) -> Vec<&'a str> {
+fn names<'a>(all: impl Iterator<Item = &'a str>, pick: impl Fn(&str) -> bool) -> Vec<&'a str> {
     all.filter(|name| pick(name)).collect()
 }
 

@@ -29,9 +29,8 @@ pub(super) fn phase(view: View<'_>) -> &'static str {
 /// Whether every container has been run and none runs any more.
 fn all_ended(view: View<'_>) -> bool {
     let record = &view.history.record;
-    let ended = |name: &str| {
-        record.containers.get(name).is_some_and(|container| container.ended.is_some())
-    };
+    let ended =
+        |name: &str| record.containers.get(name).is_some_and(|container| container.ended.is_some());
     let none_alive =
         view.seen.tasks.values().all(|o| matches!(o, Observed::Absent | Observed::Exited(_)));
     none_alive && !view.plan.main.is_empty() && view.plan.main.iter().all(|spec| ended(&spec.name))

@@ -151,8 +151,12 @@ fn an_end_before_the_next_run_is_waiting_with_the_end_as_last_state() {
 #[test]
 fn a_second_run_shows_its_number_and_the_end_of_the_first() {
     let past = PastRun { exit: exit(Some(2), None, ExitCause::Normal), external_id: None };
-    let record =
-        ContainerRecord { attempt: 1, started: Some(started()), last: Some(past), ..Default::default() };
+    let record = ContainerRecord {
+        attempt: 1,
+        started: Some(started()),
+        last: Some(past),
+        ..Default::default()
+    };
     let status = case(RestartPolicy::Always, false).with("main", record).status();
     let container = &status.container_statuses.as_ref().unwrap()[0];
     assert_eq!(container.restart_count, 1);
@@ -220,7 +224,8 @@ fn transition_times_stay_until_the_value_changes_and_foreign_conditions_stay() {
     assert_eq!(same, before);
     case.ready = false;
     let changed = case.status_after(&before);
-    let time = |status: &PodStatus, type_: &str| condition(status, type_).last_transition_time.clone();
+    let time =
+        |status: &PodStatus, type_: &str| condition(status, type_).last_transition_time.clone();
     assert_ne!(time(&changed, "Ready"), time(&before, "Ready"));
     assert_eq!(time(&changed, "Initialized"), time(&before, "Initialized"));
     condition(&changed, "example.org/Gate");

@@ -22,7 +22,9 @@ pub(crate) async fn ask(node: Arc<Node>, executor: SharedExecutor, to: mpsc::Sen
     let found = loop {
         match executor.adopt().await {
             Ok(found) => break found,
-            Err(error) => tracing::warn!(%error, "executor does not say what it holds, asking again"),
+            Err(error) => {
+                tracing::warn!(%error, "executor does not say what it holds, asking again")
+            }
         }
         node.seams.clock.sleep(wait).await;
         wait = wait.saturating_mul(2).min(RETRY.1);
@@ -39,7 +41,9 @@ pub(crate) async fn ask_pods(node: Arc<Node>, kind: &'static str, to: mpsc::Send
     let everything = quorate_types::Selector::everything();
     let existing: BTreeSet<Uid> = loop {
         match node.objects.list(&pods, None, &everything).await {
-            Ok(list) => break list.items.iter().filter_map(|pod| pod.metadata.uid.clone()).collect(),
+            Ok(list) => {
+                break list.items.iter().filter_map(|pod| pod.metadata.uid.clone()).collect();
+            }
             Err(error) => tracing::info!(%error, "cannot list pods, asking again"),
         }
         node.seams.clock.sleep(wait).await;
@@ -108,9 +112,9 @@ fn past_run(terminated: &ContainerStateTerminated) -> PastRun {
 }
 
 fn exit(terminated: &ContainerStateTerminated) -> ExitRecord {
-    let ms = |time: &Option<quorate_kinds::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| {
-        time.as_ref().map_or(0, |time| time.0.as_millisecond())
-    };
+    let ms = |time: &Option<
+        quorate_kinds::k8s_openapi::apimachinery::pkg::apis::meta::v1::Time,
+    >| { time.as_ref().map_or(0, |time| time.0.as_millisecond()) };
     let message = || terminated.message.clone().unwrap_or_default();
     let cause = match terminated.reason.as_deref() {
         Some("OOMKilled") => ExitCause::OutOfMemory { limit_bytes: None },
@@ -118,8 +122,8 @@ fn exit(terminated: &ContainerStateTerminated) -> ExitRecord {
         Some("ContainerStatusUnknown") => ExitCause::ExecutorLost,
         _ => ExitCause::Normal,
     };
-    let code = (terminated.signal.is_none() && cause == ExitCause::Normal)
-        .then_some(terminated.exit_code);
+    let code =
+        (terminated.signal.is_none() && cause == ExitCause::Normal).then_some(terminated.exit_code);
     ExitRecord {
         code,
         signal: terminated.signal,

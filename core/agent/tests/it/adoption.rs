@@ -68,16 +68,21 @@ async fn tasks_of_pods_that_are_gone_are_stopped_and_removed() {
     let deleted = world.objects.delete(&GroupKind::new("", "Pod"), &key("gone"), options).await;
     assert!(deleted.unwrap().is_removed());
     let foreign = Uid::from_stored("11111111-2222-4333-8444-555555555555");
-    let mut spec = TaskSpec { resources: Resources::default(), ..world.executor.state().specs[&task(&kept, 0)].clone() };
+    let mut spec = TaskSpec {
+        resources: Resources::default(),
+        ..world.executor.state().specs[&task(&kept, 0)].clone()
+    };
     spec.id = task(&foreign, 3);
     world.executor.create(&spec).await.unwrap();
     world.executor.start(&spec.id).await.unwrap();
     world.gone("gone").await;
     let _agent = world.agent().await;
-    world.eventually("orphans are freed", || {
-        let state = world.executor.state();
-        state.freed.contains(&gone) && state.freed.contains(&foreign)
-    }).await;
+    world
+        .eventually("orphans are freed", || {
+            let state = world.executor.state();
+            state.freed.contains(&gone) && state.freed.contains(&foreign)
+        })
+        .await;
     world.eventually("their directory is gone", || !pod_dir.exists()).await;
     let state = world.executor.state();
     assert_eq!(state.tasks.keys().collect::<Vec<_>>(), [&task(&kept, 0)]);
@@ -107,7 +112,10 @@ async fn a_stop_with_tasks_ends_them_and_a_kill_takes_them_away() {
     agent.stop(StopMode::StopTasks { grace }).await.unwrap();
     let ended = |observed: &Observed| matches!(observed, Observed::Exited(_));
     assert!(world.executor.state().tasks.values().all(ended));
-    let node = world.cache.snapshot().get::<quorate_kinds::Node>(&quorate_types::ObjectKey::cluster("node-1"));
+    let node = world
+        .cache
+        .snapshot()
+        .get::<quorate_kinds::Node>(&quorate_types::ObjectKey::cluster("node-1"));
     let conditions = node.unwrap().value.status.clone().unwrap().conditions.unwrap();
     assert_eq!(conditions[0].status, "False");
     agent.kill_workloads().await.unwrap();

@@ -15,7 +15,10 @@ async fn a_deleted_pod_is_stopped_with_grace_and_leaves_nothing_behind() {
     assert!(pod_dir.exists());
     world.delete_pod("web").await;
     world.gone("web").await;
-    assert_eq!(world.executor.state().stops[&task(&uid, 0)], Stop::Graceful { grace: Duration::from_secs(30) });
+    assert_eq!(
+        world.executor.state().stops[&task(&uid, 0)],
+        Stop::Graceful { grace: Duration::from_secs(30) }
+    );
     assert!(world.executor.state().tasks.is_empty() && world.executor.state().freed.contains(&uid));
     assert!(!pod_dir.exists());
     let journal = world.dir.path().join("journal");
@@ -47,7 +50,8 @@ async fn a_pod_that_cannot_come_up_can_be_deleted() {
     let _agent = world.agent().await;
     world.pod("pulling", json!({"containers": [{"name": "main", "image": "endless"}]})).await;
     world.pod("missing", json!({"containers": [{"name": "main", "image": "missing"}]})).await;
-    let spec = json!({"runtimeClassName": "docker", "containers": [{"name": "main", "image": "x"}]});
+    let spec =
+        json!({"runtimeClassName": "docker", "containers": [{"name": "main", "image": "x"}]});
     world.pod("foreign", spec).await;
     world.waiting("missing", "ErrImagePull").await;
     world.waiting("foreign", "CreateContainerConfigError").await;

@@ -118,7 +118,8 @@ impl Executor for FakeExecutor {
 
     async fn start(&self, task: &TaskId) -> Result<Started, Error> {
         let mut state = self.reach()?;
-        let started = Started { started_ms: WALL_MS, pid: Some(1), external_id: format!("fake://{task}") };
+        let started =
+            Started { started_ms: WALL_MS, pid: Some(1), external_id: format!("fake://{task}") };
         match state.tasks.get(task) {
             Some(Observed::Running(started)) => return Ok(started.clone()),
             Some(Observed::Created) => {}

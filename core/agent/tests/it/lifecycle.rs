@@ -63,7 +63,8 @@ async fn a_crashing_container_is_restarted_after_growing_waits() {
         assert!(!world.executor.state().tasks.contains_key(&task(&uid, attempt + 1)), "too early");
         world.clock.advance(Duration::from_millis(100));
         let attempt = i32::try_from(attempt).unwrap() + 1;
-        let back = |status: &_| (ready(status) && restarts(status) == attempt).then(|| status.clone());
+        let back =
+            |status: &_| (ready(status) && restarts(status) == attempt).then(|| status.clone());
         let status = world.status("web", "restarted", back).await;
         let last = status.container_statuses.unwrap()[0].last_state.clone().unwrap();
         assert_eq!(last.terminated.unwrap().exit_code, 7);
@@ -82,7 +83,10 @@ async fn a_pod_that_never_restarts_succeeds_or_fails_and_frees_its_executor() {
         world.executor.exit(&task(&uid, 0), Some(code), None);
         world.status(name, phase, |s| (s.phase.as_deref() == Some(phase)).then_some(())).await;
         world.eventually("freed", || world.executor.state().freed.contains(&uid)).await;
-        assert_eq!(world.executor.state().starts.len(), world.executor.state().starts.values().map(|n| *n as usize).sum::<usize>());
+        assert_eq!(
+            world.executor.state().starts.len(),
+            world.executor.state().starts.values().map(|n| *n as usize).sum::<usize>()
+        );
     }
 }
 
@@ -112,7 +116,8 @@ async fn what_cannot_run_says_so_while_other_pods_keep_running() {
     let exec = json!({"exec": {"command": ["true"]}});
     let probed = json!({"name": "main", "image": "app", "livenessProbe": exec});
     world.pod("no-exec", json!({"containers": [probed]})).await;
-    let spec = json!({"runtimeClassName": "docker", "containers": [{"name": "main", "image": "app"}]});
+    let spec =
+        json!({"runtimeClassName": "docker", "containers": [{"name": "main", "image": "app"}]});
     world.pod("no-docker", spec).await;
     let message = world.waiting("no-image", "ErrImagePull").await;
     assert!(message.contains("image \"missing\""), "{message}");
@@ -130,7 +135,9 @@ async fn a_pod_that_waits_for_a_config_map_starts_as_soon_as_there_is_one() {
     let world = World::new().await;
     let _agent = world.agent().await;
     let from = json!([{"configMapRef": {"name": "late"}}]);
-    world.pod("web", json!({"containers": [{"name": "main", "image": "app", "envFrom": from}]})).await;
+    world
+        .pod("web", json!({"containers": [{"name": "main", "image": "app", "envFrom": from}]}))
+        .await;
     let message = world.waiting("web", "CreateContainerConfigError").await;
     assert!(message.contains("ConfigMap \"late\" does not exist"), "{message}");
     let metadata = json!({"name": "late", "namespace": "shop"});
@@ -165,9 +172,13 @@ async fn pods_run_while_the_store_is_away_and_are_reported_afterwards() {
         world.store.fail_next(quorate_store::Error::Timeout);
     }
     world.executor.exit(&task(&uid, 0), Some(1), None);
-    world.eventually("removed", || !world.executor.state().tasks.contains_key(&task(&uid, 0))).await;
+    world
+        .eventually("removed", || !world.executor.state().tasks.contains_key(&task(&uid, 0)))
+        .await;
     world.pass(secs(2)).await;
-    world.eventually("restarted", || world.executor.state().tasks.contains_key(&task(&uid, 1))).await;
+    world
+        .eventually("restarted", || world.executor.state().tasks.contains_key(&task(&uid, 1)))
+        .await;
     world.pass(secs(10)).await;
     let back = |status: &_| (ready(status) && restarts(status) == 1).then_some(());
     world.status("web", "reported", back).await;

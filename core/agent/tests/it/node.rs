@@ -69,12 +69,25 @@ async fn a_node_that_was_declared_dead_declares_itself_ready_again() {
 async fn options_with_which_no_agent_could_work_are_refused_by_name() {
     let world = World::new().await;
     for (wanted, options) in [
-        ("node_name", { let mut o = world.options(); o.node_name = "Node_1".into(); o }),
-        ("executors", { let mut o = world.options(); o.executors.clear(); o }),
+        ("node_name", {
+            let mut o = world.options();
+            o.node_name = "Node_1".into();
+            o
+        }),
+        ("executors", {
+            let mut o = world.options();
+            o.executors.clear();
+            o
+        }),
         ("executors", world.options().executor(world.executor.clone())),
-        ("lease_duration", { let mut o = world.options(); o.lease_duration = o.heartbeat; o }),
+        ("lease_duration", {
+            let mut o = world.options();
+            o.lease_duration = o.heartbeat;
+            o
+        }),
     ] {
-        let started = Agent::builder(world.objects.clone(), world.cache.clone(), options).start().await;
+        let started =
+            Agent::builder(world.objects.clone(), world.cache.clone(), options).start().await;
         match started {
             Err(Error::Option { option, .. }) => assert_eq!(option, wanted),
             other => panic!("{wanted}: {other:?}"),

@@ -73,11 +73,13 @@ async fn readiness_follows_the_server_and_is_found_at_once() {
     // The clock stands still: the first question alone makes the pod ready.
     world.running("web").await;
     server.status.store(503, Ordering::SeqCst);
-    pass_until(&world, "web", |status| condition(status, "Ready").as_deref() == Some("False")).await;
+    pass_until(&world, "web", |status| condition(status, "Ready").as_deref() == Some("False"))
+        .await;
     let pod = world.cache.snapshot().get::<quorate_kinds::Pod>(&crate::world::key("web")).unwrap();
     let status = pod.value.status.clone().unwrap();
     assert_eq!((status.phase.as_deref(), restarts(&status)), (Some("Running"), 0));
-    let ready_condition = status.conditions.unwrap().into_iter().find(|c| c.type_ == "Ready").unwrap();
+    let ready_condition =
+        status.conditions.unwrap().into_iter().find(|c| c.type_ == "Ready").unwrap();
     assert!(ready_condition.message.unwrap().contains("status 503"));
     server.status.store(204, Ordering::SeqCst);
     pass_until(&world, "web", ready).await;
@@ -108,7 +110,9 @@ async fn a_startup_probe_holds_back_readiness_and_liveness() {
     });
     let closed = json!({"startupProbe": startup, "livenessProbe": server.probe(), "readinessProbe": server.probe()});
     world.pod("closed", server.container(closed)).await;
-    world.status("closed", "running", |s| (s.phase.as_deref() == Some("Running")).then_some(())).await;
+    world
+        .status("closed", "running", |s| (s.phase.as_deref() == Some("Running")).then_some(()))
+        .await;
     world.pass(Duration::from_secs(5)).await;
     let state = |status: &quorate_kinds::PodStatus| {
         let container = &status.container_statuses.as_ref().unwrap()[0];

@@ -49,7 +49,9 @@ impl World {
             executor: FakeExecutor::new(),
             dir: tempfile::tempdir().unwrap(),
         };
-        world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})).await;
+        world
+            .create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}))
+            .await;
         world
     }
 
@@ -130,7 +132,8 @@ impl World {
     /// Waits until the pod's object is gone.
     pub(crate) async fn gone(&self, name: &str) {
         let kind = GroupKind::new("", "Pod");
-        self.until("gone", |snapshot| snapshot.object(&kind, &key(name)).is_none().then_some(())).await;
+        self.until("gone", |snapshot| snapshot.object(&kind, &key(name)).is_none().then_some(()))
+            .await;
     }
 
     /// Waits for a condition that no object shows.
@@ -168,7 +171,8 @@ pub(crate) fn condition(status: &PodStatus, type_: &str) -> Option<String> {
 }
 
 pub(crate) fn ready(status: &PodStatus) -> bool {
-    status.phase.as_deref() == Some("Running") && condition(status, "Ready").as_deref() == Some("True")
+    status.phase.as_deref() == Some("Running")
+        && condition(status, "Ready").as_deref() == Some("True")
 }
 
 pub(crate) fn restarts(status: &PodStatus) -> i32 {

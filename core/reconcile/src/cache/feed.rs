@@ -4,9 +4,7 @@ use super::{Publisher, Update};
 use crate::{Backoff, CacheChange, Error, Snapshot};
 use futures::StreamExt;
 use quorate_resources::{Objects, decode_stored};
-use quorate_store::{
-    Event, EventKind, KeyRange, KeyValue, RangeRequest, WatchBatch, WatchRequest,
-};
+use quorate_store::{Event, EventKind, KeyRange, KeyValue, RangeRequest, WatchBatch, WatchRequest};
 use quorate_types::{GroupKind, ObjectKey, Revision};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,8 +15,7 @@ const PREFIX: &str = "/registry/";
 /// Keys read at once by a listing.
 const PAGE: usize = 4096;
 /// Waits between attempts to reach the store again.
-const RETRY: Backoff =
-    Backoff { base: Duration::from_millis(10), limit: Duration::from_secs(2) };
+const RETRY: Backoff = Backoff { base: Duration::from_millis(10), limit: Duration::from_secs(2) };
 
 /// Reads, follows, and publishes.
 pub(super) struct Feed {

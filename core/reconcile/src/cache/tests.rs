@@ -76,7 +76,11 @@ async fn a_subscriber_hears_of_every_change_after_its_snapshot_once() {
     let (snapshot, mut changes) = world.cache.subscribe();
     let known = snapshot.len();
     let created = world.create(parent("after", 0)).await;
-    world.objects.delete(&parent_kind(), &ObjectKey::cluster("after"), Default::default()).await.unwrap();
+    world
+        .objects
+        .delete(&parent_kind(), &ObjectKey::cluster("after"), Default::default())
+        .await
+        .unwrap();
     let mut heard: Vec<CacheChange> = Vec::new();
     while heard.last().is_none_or(|change| change.new.is_some()) {
         let update = timeout(&*world.real, LIMIT, changes.next()).await.unwrap().unwrap();
@@ -88,7 +92,11 @@ async fn a_subscriber_hears_of_every_change_after_its_snapshot_once() {
         .map(|change| (change.old.is_some(), change.new.is_some()))
         .collect();
     assert_eq!(steps, [(false, true), (true, false)]);
-    assert_eq!(heard.len() + known, 3, "`before` is in the snapshot or in the changes, not in both");
+    assert_eq!(
+        heard.len() + known,
+        3,
+        "`before` is in the snapshot or in the changes, not in both"
+    );
     assert_eq!(heard.last().unwrap().old.as_ref().unwrap().metadata.uid, created.metadata.uid);
 }
 
@@ -98,7 +106,11 @@ async fn a_subscriber_that_lags_gets_the_difference() {
     let (snapshot, mut changes) = world.cache.subscribe();
     assert!(snapshot.is_empty());
     world.create(parent("gone", 0)).await;
-    world.objects.delete(&parent_kind(), &ObjectKey::cluster("gone"), Default::default()).await.unwrap();
+    world
+        .objects
+        .delete(&parent_kind(), &ObjectKey::cluster("gone"), Default::default())
+        .await
+        .unwrap();
     let mut last = Revision::NONE;
     for n in 0..CHANGES_CAPACITY + 10 {
         let created = world.create(parent(&format!("p{n:05}"), 0)).await;

@@ -12,7 +12,10 @@ fn a_key_added_many_times_comes_out_once() {
         queue.add('a');
     }
     queue.add('b');
-    assert_eq!((queue.pop(at(0)), queue.pop(at(0)), queue.pop(at(0))), (Some('a'), Some('b'), None));
+    assert_eq!(
+        (queue.pop(at(0)), queue.pop(at(0)), queue.pop(at(0))),
+        (Some('a'), Some('b'), None)
+    );
 }
 
 #[test]

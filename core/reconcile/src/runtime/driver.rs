@@ -5,7 +5,7 @@
 
 use crate::own_writes::OwnWrites;
 use crate::queue::{Outcome, WorkQueue};
-use crate::{CacheChange, Cache, Context, Error, Next, Reconciler, Snapshot, Update, Watch};
+use crate::{Cache, CacheChange, Context, Error, Next, Reconciler, Snapshot, Update, Watch};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};

@@ -160,7 +160,11 @@ fn file<K: Ord + Clone>(groups: &mut RedBlackTreeMapSync<K, Group>, name: K, ent
     }
 }
 
-fn unfile<K: Ord + Clone>(groups: &mut RedBlackTreeMapSync<K, Group>, name: &K, entry: &Arc<Entry>) {
+fn unfile<K: Ord + Clone>(
+    groups: &mut RedBlackTreeMapSync<K, Group>,
+    name: &K,
+    entry: &Arc<Entry>,
+) {
     let Some(group) = groups.get_mut(name) else { return };
     group.remove_mut(entry);
     if group.is_empty() {

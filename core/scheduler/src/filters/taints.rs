@@ -40,9 +40,7 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     }
     match given(&toleration.operator).as_str() {
         "Exists" => true,
-        "" | "Equal" => {
-            !key.is_empty() && given(&toleration.value) == given(&taint.value)
-        }
+        "" | "Equal" => !key.is_empty() && given(&toleration.value) == given(&taint.value),
         _ => false,
     }
 }
