@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A cluster with quick heartbeats of its nodes: the first one decides when it is ready.
-pub fn builder(dir: &tempfile::TempDir, members: u64, agents: u8) -> ClusterBuilder {
+pub(crate) fn builder(dir: &tempfile::TempDir, members: u64, agents: u8) -> ClusterBuilder {
     Cluster::builder().data_dir(dir.path().join("data")).members(members).agents(agents)
 }
 
@@ -32,18 +32,18 @@ async fn time_to_ready(
     Ok(values)
 }
 
-pub async fn single_member_ready() -> Result<Figure, Box<dyn Error>> {
+pub(crate) async fn single_member_ready() -> Result<Figure, Box<dyn Error>> {
     let values = time_to_ready(1, 0, 9).await?;
     Ok(Figure { name: "single member on disk ready", unit: "ms", target: "<= 1000 ms", values })
 }
 
-pub async fn three_member_cluster_ready() -> Result<Figure, Box<dyn Error>> {
+pub(crate) async fn three_member_cluster_ready() -> Result<Figure, Box<dyn Error>> {
     let values = time_to_ready(3, 3, 5).await?;
     Ok(Figure { name: "3 members and 3 nodes ready", unit: "ms", target: "<= 3000 ms", values })
 }
 
 /// Longest time without an acknowledged write around the death of the leader, in election timeouts.
-pub async fn writes_resume() -> Result<Figure, Box<dyn Error>> {
+pub(crate) async fn writes_resume() -> Result<Figure, Box<dyn Error>> {
     let timing = MemberTiming::default();
     let mut values = Vec::new();
     for _ in 0..7 {

@@ -1,21 +1,21 @@
 //! A measured figure and how it is printed.
 
 /// Values of one quantity, all in the same unit.
-pub struct Figure {
-    pub name: &'static str,
-    pub unit: &'static str,
-    pub target: &'static str,
-    pub values: Vec<f64>,
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) values: Vec<f64>,
 }
 
 impl Figure {
     #[allow(clippy::print_stdout, reason = "a bench prints its table")]
-    pub fn heading() {
+    pub(crate) fn heading() {
         println!("{:<44} {:>10} {:>22} {:>4}  target", "figure", "median", "least..most", "n");
     }
 
     #[allow(clippy::print_stdout, reason = "a bench prints its table")]
-    pub fn print(mut self) {
+    pub(crate) fn print(mut self) {
         self.values.sort_by(f64::total_cmp);
         let Self { name, unit, target, values } = &self;
         let (least, most) = (at(values, 0.0), at(values, 1.0));
@@ -32,7 +32,7 @@ impl Figure {
     clippy::cast_sign_loss,
     reason = "an index into a list of samples"
 )]
-pub fn at(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn at(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
 }

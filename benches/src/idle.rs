@@ -10,7 +10,7 @@ const WATCHED: Duration = Duration::from_secs(10);
 /// Share of one core and resident memory of this process with three members and three nodes, ten
 /// seconds after ten seconds of rest.
 #[allow(clippy::disallowed_methods, reason = "benches measure real time")]
-pub async fn control_plane() -> Result<Vec<Figure>, Box<dyn Error>> {
+pub(crate) async fn control_plane() -> Result<Vec<Figure>, Box<dyn Error>> {
     let mut shares = Vec::new();
     let mut memory = Vec::new();
     for members in [1, 3] {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const PODS: usize = 100;
 const LIMIT: Duration = Duration::from_secs(30);
 
-pub async fn create_to_running() -> Result<Vec<Figure>, Box<dyn Error>> {
+pub(crate) async fn create_to_running() -> Result<Vec<Figure>, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     let cluster = builder(&dir, 1, 1).start().await?;
     cluster.ready(LIMIT).await?;
@@ -48,7 +48,7 @@ async fn one(cluster: &Cluster, name: &str) -> Result<f64, Box<dyn Error>> {
     running.await.ok_or("the pod did not run")?;
     let took = start.elapsed().as_secs_f64() * 1000.0;
     let options = DeleteOptions { grace_seconds: Some(1), ..DeleteOptions::default() };
-    cluster.objects().delete(&Pod::group_kind(), &key, options).await?;
+    let _ = cluster.objects().delete(&Pod::group_kind(), &key, options).await?;
     let gone = cluster.until(LIMIT, |snapshot| snapshot.get::<Pod>(&key).is_none().then_some(()));
     gone.await.ok_or("the pod did not go")?;
     Ok(took)

@@ -64,12 +64,13 @@ const AGENT: &[&str] = &[
     "quorate-executor",
 ];
 
-/// Crates that cost much to build or bind much: each in one crate of the workspace only.
-const CONFINED: &[(&str, &str)] = &[
-    ("rocksdb", "quorate-mvcc"),
-    ("openraft", "quorate-raft"),
-    ("tonic", "quorate-transport"),
-    ("k8s-openapi", "quorate-kinds"),
+/// Crates that cost much to build or bind much: each in one crate of the workspace only. Rust's orphan
+/// rule puts `impl Kind` for Kubernetes' types beside the trait, in an optional part of `resources`.
+const CONFINED: &[(&str, &[&str])] = &[
+    ("rocksdb", &["quorate-mvcc"]),
+    ("openraft", &["quorate-raft"]),
+    ("tonic", &["quorate-transport"]),
+    ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];
 
 /// Licences under which a dependency may come in; an expression needs one alternative made of these.
@@ -128,9 +129,9 @@ fn crates_depend_only_downwards() {
 #[test]
 fn heavy_crates_appear_in_one_crate_each() {
     for (name, dependencies) in dependencies() {
-        for (heavy, home) in CONFINED {
-            let here = dependencies.contains(*heavy);
-            assert!(!here || name == *home, "{heavy} belongs to {home}, not to {name}");
+        for (heavy, homes) in CONFINED {
+            let fits = !dependencies.contains(*heavy) || homes.contains(&name.as_str());
+            assert!(fits, "{heavy} belongs to {homes:?}, not to {name}");
         }
     }
 }

@@ -63,3 +63,5 @@ pub fn all(options: ControllerOptions) -> Vec<Arc<dyn Reconciler>> {
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

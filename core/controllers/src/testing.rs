@@ -73,15 +73,15 @@ impl World {
 
     /// The cache once it has seen everything written so far.
     pub(crate) async fn settled(&self) -> Snapshot {
-        self.cache.wait_for(self.store.range(quorate_store::RangeRequest::key("x")).await.unwrap().revision).await
+        self.cache
+            .wait_for(
+                self.store.range(quorate_store::RangeRequest::key("x")).await.unwrap().revision,
+            )
+            .await
     }
 
     /// Waits until the cache fulfils a condition.
-    pub(crate) async fn until<T>(
-        &self,
-        what: &str,
-        f: impl FnMut(&Snapshot) -> Option<T>,
-    ) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, f: impl FnMut(&Snapshot) -> Option<T>) -> T {
         match self.cache.until(&self.real, LIMIT, f).await {
             Some(found) => found,
             None => panic!("{what}: never happened; {:#?}", dump(&self.cache.snapshot())),
@@ -210,8 +210,12 @@ impl World {
     /// Renews the lease of a node.
     pub(crate) async fn renew(&self, name: &str) {
         let micros = self.clock.now().0.as_micros();
-        let time = format!("2026-01-01T01:{:02}:{:02}.{:06}Z",
-            micros / 60_000_000 % 60, micros / 1_000_000 % 60, micros % 1_000_000);
+        let time = format!(
+            "2026-01-01T01:{:02}:{:02}.{:06}Z",
+            micros / 60_000_000 % 60,
+            micros / 1_000_000 % 60,
+            micros % 1_000_000
+        );
         self.edit(
             "coordination.k8s.io/Lease",
             ObjectKey::namespaced("kube-node-lease", name),

@@ -9,7 +9,7 @@ use thiserror::Error;
 pub enum Error {
     /// An object could not be read or written.
     #[error(transparent)]
-    Object(#[from] quorate_resources::Error),
+    Object(Box<quorate_resources::Error>),
     /// The store refused or did not answer.
     #[error(transparent)]
     Store(#[from] quorate_store::Error),
@@ -46,10 +46,12 @@ impl Error {
         use quorate_resources::Error as Object;
         let Self::Object(error) = self else { return false };
         error.is_conflict()
-            || matches!(error, Object::NotFound { .. } | Object::AlreadyExists { .. })
             || matches!(
-                error,
-                Object::NamespaceTerminating { .. } | Object::NamespaceMissing { .. }
+                **error,
+                Object::NotFound { .. }
+                    | Object::AlreadyExists { .. }
+                    | Object::NamespaceTerminating { .. }
+                    | Object::NamespaceMissing { .. }
             )
     }
 
@@ -61,10 +63,18 @@ impl Error {
 
     fn store(&self) -> Option<&quorate_store::Error> {
         match self {
-            Self::Store(error) | Self::Object(quorate_resources::Error::Store(error)) => {
-                Some(error)
-            }
-            _ => None,
+            Self::Store(error) => Some(error),
+            Self::Object(error) => match &**error {
+                quorate_resources::Error::Store(error) => Some(error),
+                _ => None,
+            },
+            Self::Failed(_) => None,
         }
+    }
+}
+
+impl From<quorate_resources::Error> for Error {
+    fn from(error: quorate_resources::Error) -> Self {
+        Self::Object(Box::new(error))
     }
 }

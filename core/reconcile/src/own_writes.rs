@@ -6,7 +6,7 @@ use quorate_store::{
     Status, Store, Txn, TxnResponse, WatchRequest, WatchStream,
 };
 use quorate_types::{LeaseId, Revision};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -15,25 +15,30 @@ use tokio::sync::watch;
 pub(crate) struct OwnWrites {
     inner: SharedStore,
     revision: AtomicI64,
-    uncertain: AtomicBool,
+    /// Writes whose outcome is unknown, counted.
+    uncertain: AtomicU64,
+    /// How many of them a later read has settled.
+    settled: AtomicU64,
 }
 
 impl OwnWrites {
     pub(crate) fn new(inner: SharedStore) -> Self {
-        Self { inner, revision: AtomicI64::new(0), uncertain: AtomicBool::new(false) }
+        Self {
+            inner,
+            revision: AtomicI64::new(0),
+            uncertain: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
+        }
     }
 
     /// A revision that covers every write so far. Costs a linearizable read after a write whose
     /// outcome is unknown, otherwise nothing.
     pub(crate) async fn revision(&self) -> Result<Revision, Error> {
-        if self.uncertain.swap(false, Ordering::SeqCst) {
-            match current_revision(&self.inner).await {
-                Ok(revision) => self.saw(revision),
-                Err(error) => {
-                    self.uncertain.store(true, Ordering::SeqCst);
-                    return Err(error);
-                }
-            }
+        let uncertain = self.uncertain.load(Ordering::SeqCst);
+        if self.settled.load(Ordering::SeqCst) < uncertain {
+            // Every pass that gets here reads for itself: none may go on before one has succeeded.
+            self.saw(current_revision(&self.inner).await?);
+            self.settled.fetch_max(uncertain, Ordering::SeqCst);
         }
         Ok(Revision(self.revision.load(Ordering::SeqCst)))
     }
@@ -60,7 +65,7 @@ impl Store for OwnWrites {
         match &result {
             Ok(response) if response.succeeded => self.saw(response.revision),
             Err(error) if error.certainty() == Certainty::Unknown => {
-                self.uncertain.store(true, Ordering::SeqCst);
+                self.uncertain.fetch_add(1, Ordering::SeqCst);
             }
             _ => {}
         }

@@ -16,7 +16,9 @@ use crate::{edit, select, spaces};
 use async_trait::async_trait;
 use diff::Sets;
 use quorate_kinds::{Deployment, ReplicaSet};
-use quorate_reconcile::{CacheChange, Context, Error, EventType, Next, Reconciler, Snapshot, Watch};
+use quorate_reconcile::{
+    CacheChange, Context, Error, EventType, Next, Reconciler, Snapshot, Watch,
+};
 use quorate_resources::{Change, Typed};
 use quorate_seams::Monotonic;
 use quorate_types::{GroupKind, ObjectKey, Selector};
@@ -54,11 +56,7 @@ impl Reconciler for Deployments {
     fn watches(&self) -> Vec<Watch> {
         let kind = GroupKind::new("apps", "Deployment");
         let set = || GroupKind::new("apps", "ReplicaSet");
-        vec![
-            Watch::own(kind.clone()),
-            Watch::owned(set(), kind),
-            Watch::map(set(), |snapshot, change| orphaned(snapshot, change)),
-        ]
+        vec![Watch::own(kind.clone()), Watch::owned(set(), kind), Watch::map(set(), orphaned)]
     }
 
     async fn reconcile(&self, cx: &Context, key: &ObjectKey) -> Result<Next, Error> {
@@ -171,7 +169,8 @@ impl Rollout {
         if self.is_paused() {
             let (new, old) = rollout::paused(new, &old, self.limits);
             let sizes = Sizes { new: new.unwrap_or(0), old };
-            let revision = self.sets.new.as_ref().map_or(0, |set| desired::revision_of(&set.object));
+            let revision =
+                self.sets.new.as_ref().map_or(0, |set| desired::revision_of(&set.object));
             return diff::resize(&self.sets, &sizes, revision);
         }
         let revision = self.sets.revision();
@@ -199,7 +198,8 @@ impl Rollout {
     }
 
     fn facts(&self, overdue: bool) -> Facts {
-        let all = || self.sets.new.iter().chain(&self.sets.old).filter_map(|set| set.status.as_ref());
+        let all =
+            || self.sets.new.iter().chain(&self.sets.old).filter_map(|set| set.status.as_ref());
         Facts {
             generation: self.deployment.object.metadata.generation,
             limits: self.limits,

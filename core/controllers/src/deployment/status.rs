@@ -42,13 +42,7 @@ impl Facts {
     /// Changes whenever the rollout moves; while it stays the same, the deadline runs.
     pub(super) fn fingerprint(&self) -> [i32; 5] {
         let new = self.new.unwrap_or_default();
-        [
-            new.existing,
-            new.available,
-            self.sum(|set| set.existing),
-            self.ready,
-            self.limits.desired,
-        ]
+        [new.existing, new.available, self.sum(|set| set.existing), self.ready, self.limits.desired]
     }
 }
 

@@ -50,20 +50,48 @@ fn size(wanted: i32, existing: i32, available: i32) -> Size {
 fn a_rolling_step_does_what_the_table_says() {
     let empty = Size::default();
     // (new, old, limits) -> (new, old)
-    let table: Vec<(Size, Vec<Size>, Limits, i32, Vec<i32>, &str)> = vec![
+    let table = vec![
         (empty, vec![], limits(3, 1, 1), 3, vec![], "a new deployment starts at full size"),
         (empty, vec![size(4, 4, 4)], limits(4, 1, 0), 1, vec![4], "surge first, nothing given up"),
         (empty, vec![size(4, 4, 4)], limits(4, 0, 1), 0, vec![3], "no surge: one is given up"),
         (empty, vec![size(4, 4, 4)], limits(4, 1, 1), 1, vec![3], "both at once"),
         (size(1, 1, 1), vec![size(4, 4, 4)], limits(4, 1, 0), 1, vec![3], "one for one"),
-        (size(1, 1, 1), vec![size(3, 4, 4)], limits(4, 1, 0), 1, vec![3], "the old pod is not gone"),
+        (
+            size(1, 1, 1),
+            vec![size(3, 4, 4)],
+            limits(4, 1, 0),
+            1,
+            vec![3],
+            "the old pod is not gone",
+        ),
         (size(1, 1, 1), vec![size(3, 3, 3)], limits(4, 1, 0), 2, vec![3], "now it is"),
-        (size(1, 1, 0), vec![size(4, 4, 4)], limits(4, 1, 0), 1, vec![4], "a new pod that is not ready holds"),
-        (size(2, 2, 0), vec![size(3, 3, 1)], limits(4, 1, 2), 2, vec![2], "unavailable old pods go first"),
+        (
+            size(1, 1, 0),
+            vec![size(4, 4, 4)],
+            limits(4, 1, 0),
+            1,
+            vec![4],
+            "a new pod that is not ready holds",
+        ),
+        (
+            size(2, 2, 0),
+            vec![size(3, 3, 1)],
+            limits(4, 1, 2),
+            2,
+            vec![2],
+            "unavailable old pods go first",
+        ),
         (size(4, 4, 4), vec![size(1, 1, 1)], limits(4, 1, 0), 4, vec![0], "the last old pod"),
         (size(4, 4, 4), vec![], limits(6, 1, 0), 6, vec![], "scaled up"),
         (size(6, 6, 6), vec![], limits(2, 1, 0), 2, vec![], "scaled down"),
-        (size(2, 2, 2), vec![size(1, 1, 1), size(2, 2, 2)], limits(4, 1, 0), 2, vec![0, 2], "oldest first"),
+        (
+            size(2, 2, 2),
+            vec![size(1, 1, 1), size(2, 2, 2)],
+            limits(4, 1, 0),
+            2,
+            vec![0, 2],
+            "oldest first",
+        ),
     ];
     for (new, old, limits, expected_new, expected_old, what) in table {
         let sizes = rolling(new, &old, limits);
@@ -78,7 +106,7 @@ fn recreate_starts_nothing_before_the_old_is_gone() {
     assert_eq!((step(size(3, 3, 3), 3).new, step(size(3, 3, 3), 3).old), (0, vec![0]));
     assert_eq!(step(size(0, 0, 0), 1).new, 0, "one is still ending");
     assert_eq!(step(size(0, 0, 0), 0).new, 3);
-    assert_eq!(recreate(size(3, 3, 3), &[], 0, super::Limits { desired: 1, ..limits }).new, 1);
+    assert_eq!(recreate(size(3, 3, 3), &[], 0, Limits { desired: 1, ..limits }).new, 1);
 }
 
 #[test]

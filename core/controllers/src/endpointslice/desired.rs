@@ -64,8 +64,7 @@ pub(super) fn backend(snapshot: &Snapshot, pod: &Typed<Pod>) -> Option<Backend> 
 pub(super) fn slices(service: &Typed<Service>, backends: &[Backend]) -> Vec<Object> {
     let spec = service.spec.as_ref();
     let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    let not_ready_too =
-        spec.and_then(|spec| spec.publish_not_ready_addresses).unwrap_or(false);
+    let not_ready_too = spec.and_then(|spec| spec.publish_not_ready_addresses).unwrap_or(false);
     // Keyed by text, because JSON has no order of its own.
     let mut groups: BTreeMap<String, (Value, &str, Vec<&Backend>)> = BTreeMap::new();
     for backend in backends {
@@ -83,8 +82,9 @@ pub(super) fn slices(service: &Typed<Service>, backends: &[Backend]) -> Vec<Obje
     let slice = |(ports, family, backends): (Value, &str, Vec<&Backend>)| {
         let mut backends = backends;
         backends.sort_by(|a, b| (&a.name, &a.uid).cmp(&(&b.name, &b.uid)));
-        let endpoints = backends.into_iter().map(|one| endpoint(one, not_ready_too)).collect();
-        object(&service.object, ports, family, endpoints)
+        let endpoints: Vec<Value> =
+            backends.into_iter().map(|one| endpoint(one, not_ready_too)).collect();
+        object(&service.object, &ports, family, &endpoints)
     };
     groups.into_values().map(slice).collect()
 }
@@ -95,9 +95,7 @@ fn resolve(port: &ServicePort, backend: &Backend) -> Option<Value> {
         None => port.port,
         Some(IntOrString::Int(0)) => port.port,
         Some(IntOrString::Int(number)) => *number,
-        Some(IntOrString::String(name)) => {
-            *backend.ports.get(&(name.clone(), protocol))?
-        }
+        Some(IntOrString::String(name)) => *backend.ports.get(&(name.clone(), protocol))?,
     };
     Some(endpoint_port(port, number))
 }
@@ -146,7 +144,7 @@ fn endpoint(backend: &Backend, not_ready_too: bool) -> Value {
     value
 }
 
-fn object(service: &Object, ports: Value, family: &str, endpoints: Vec<Value>) -> Object {
+fn object(service: &Object, ports: &Value, family: &str, endpoints: &[Value]) -> Object {
     // The name follows from what never changes about a slice, so no two passes make two of them.
     let identity = json!([service.metadata.uid, family, ports]);
     let suffix = canonical::short_name(canonical::hash(&identity), 5);

@@ -37,7 +37,7 @@ impl Reconciler for EndpointSlices {
                 let versions = [change.old.as_deref(), change.new.as_deref()];
                 versions.into_iter().flatten().flat_map(|pod| selecting(snapshot, pod)).collect()
             }),
-            Watch::map(nodes::kind(), |snapshot, change| on_turned_node(snapshot, change)),
+            Watch::map(nodes::kind(), on_turned_node),
         ]
     }
 

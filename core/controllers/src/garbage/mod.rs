@@ -151,7 +151,8 @@ fn concerned(change: &CacheChange) -> Vec<ObjectKey> {
     let versions = [change.old.as_deref(), change.new.as_deref()];
     let named = versions.into_iter().flatten().flat_map(|object| &object.metadata.owner_references);
     let named = named.map(|reference| reference.uid.clone());
-    let going = change.latest().filter(|object| change.new.is_none() || object.metadata.is_deleting());
+    let going =
+        change.latest().filter(|object| change.new.is_none() || object.metadata.is_deleting());
     let itself = going.and_then(|object| object.metadata.uid.clone());
     let mut uids: Vec<Uid> = named.chain(itself).collect();
     uids.sort();

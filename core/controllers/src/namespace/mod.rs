@@ -92,8 +92,7 @@ async fn delete_each(cx: &Context, changes: &[Change]) -> Result<(), Error> {
 async fn occupied(cx: &Context, namespace: &str) -> Result<Option<String>, Error> {
     for kind in cx.objects().registry().kinds().filter(|kind| kind.namespaced) {
         let prefix = format!("{}{namespace}/", kind.storage_prefix());
-        let request =
-            RangeRequest { count_only: true, ..RangeRequest::prefix(prefix.clone()) };
+        let request = RangeRequest { count_only: true, ..RangeRequest::prefix(prefix.clone()) };
         if cx.objects().store().range(request).await?.count > 0 {
             return Ok(Some(prefix));
         }

@@ -25,10 +25,7 @@ pub(super) fn deletions(contents: &[Arc<Object>]) -> Vec<Change> {
         .map(|object| Change::Delete {
             kind: object.group_kind(),
             key: object.key(),
-            options: DeleteOptions {
-                uid: object.metadata.uid.clone(),
-                ..DeleteOptions::default()
-            },
+            options: DeleteOptions { uid: object.metadata.uid.clone(), ..DeleteOptions::default() },
             old: Some(Arc::clone(object)),
         })
         .collect()

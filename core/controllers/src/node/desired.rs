@@ -45,8 +45,7 @@ pub(super) fn status(node: &Object, lost: bool, now: &str) -> Value {
     let conditions = status.get("conditions").and_then(Value::as_array);
     let mut conditions: Vec<Value> = conditions.cloned().unwrap_or_default();
     let ready = conditions.iter_mut().find(|condition| condition["type"] == "Ready");
-    let said_by_us =
-        |ready: &Value| ready["status"] == "Unknown" && ready["reason"] == UNKNOWN;
+    let said_by_us = |ready: &Value| ready["status"] == "Unknown" && ready["reason"] == UNKNOWN;
     match (ready, lost) {
         (Some(ready), true) if ready["status"] != "Unknown" => turn(ready, "Unknown", now),
         (Some(ready), false) if said_by_us(ready) => turn(ready, "True", now),

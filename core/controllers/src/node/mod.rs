@@ -14,7 +14,9 @@ use crate::nodes;
 use async_trait::async_trait;
 use health::{Health, Standing};
 use quorate_kinds::Pod;
-use quorate_reconcile::{CacheChange, Context, Error, EventType, Next, Reconciler, Snapshot, Watch};
+use quorate_reconcile::{
+    CacheChange, Context, Error, EventType, Next, Reconciler, Snapshot, Watch,
+};
 use quorate_resources::{Change, DeleteOptions, Object, Typed};
 use quorate_seams::Monotonic;
 use quorate_types::{GroupKind, ObjectKey};
@@ -65,7 +67,7 @@ impl Reconciler for Nodes {
                 let ours = change.key.namespace.as_deref() == Some(LEASES);
                 ours.then(|| ObjectKey::cluster(change.key.name.clone())).into_iter().collect()
             }),
-            Watch::map(GroupKind::new("", "Pod"), |snapshot, change| homeless(snapshot, change)),
+            Watch::map(GroupKind::new("", "Pod"), homeless),
         ]
     }
 
@@ -102,7 +104,8 @@ impl Nodes {
         let name = &node.metadata.name;
         let key = ObjectKey::namespaced(LEASES, name.clone());
         let mut lease = cx.snapshot().object(&lease_kind(), &key);
-        let overdue = lock(&self.health).is_overdue(name, renewal(lease.as_deref()), cx.clock().now());
+        let overdue =
+            lock(&self.health).is_overdue(name, renewal(lease.as_deref()), cx.clock().now());
         if overdue {
             lease = match cx.objects().get(&lease_kind(), &key).await {
                 Ok(lease) => Some(Arc::new(lease)),
@@ -114,7 +117,8 @@ impl Nodes {
             let seconds = lease.pointer("/spec/leaseDurationSeconds")?.as_u64()?;
             Some(Duration::from_secs(seconds))
         });
-        let limit = promised.map_or(self.options.grace, |promised| promised.min(self.options.grace));
+        let limit =
+            promised.map_or(self.options.grace, |promised| promised.min(self.options.grace));
         let marked = desired::is_tainted(node) || nodes::ready(node) == Some("Unknown");
         let now = cx.clock().now();
         Ok(lock(&self.health).observe(name, renewal(lease.as_deref()), limit, marked, now))
@@ -155,7 +159,8 @@ impl Nodes {
     /// Whether so many nodes are silent that nothing must be evicted; the time then starts anew.
     fn brakes(&self, snapshot: &Snapshot, node: &str, now: Monotonic) -> bool {
         let mut health = lock(&self.health);
-        let exists = |name: &str| snapshot.object(&nodes::kind(), &ObjectKey::cluster(name)).is_some();
+        let exists =
+            |name: &str| snapshot.object(&nodes::kind(), &ObjectKey::cluster(name)).is_some();
         health.retain(exists);
         let brakes = health::brakes(health.silent(now));
         if brakes {

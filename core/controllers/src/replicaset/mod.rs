@@ -16,7 +16,9 @@ use crate::{nodes, pods, select, spaces};
 use async_trait::async_trait;
 use plan::Scale;
 use quorate_kinds::{Pod, ReplicaSet};
-use quorate_reconcile::{CacheChange, Context, Error, EventType, Next, Reconciler, Snapshot, Watch};
+use quorate_reconcile::{
+    CacheChange, Context, Error, EventType, Next, Reconciler, Snapshot, Watch,
+};
 use quorate_resources::{Change, DeleteOptions, Object, Typed};
 use quorate_seams::Monotonic;
 use quorate_types::{GroupKind, ObjectKey, Selector, Uid};
@@ -56,8 +58,8 @@ impl Reconciler for ReplicaSets {
         vec![
             Watch::own(kind.clone()),
             Watch::owned(pod(), kind),
-            Watch::map(pod(), |snapshot, change| orphaned(snapshot, change)),
-            Watch::map(nodes::kind(), |snapshot, change| on_turned_node(snapshot, change)),
+            Watch::map(pod(), orphaned),
+            Watch::map(nodes::kind(), on_turned_node),
         ]
     }
 

@@ -31,11 +31,14 @@ fn the_pod_that_is_missed_least_goes_first() {
         ("not ready", Candidate { ready: false, ..candidate("x") }),
         ("cheap", Candidate { deletion_cost: -1, ..candidate("x") }),
         ("restarted", Candidate { restarts: 1, ..candidate("x") }),
-        ("ready later", Candidate {
-            ready_since: Some("2026-01-02T00:00:00Z".to_owned()),
-            ..candidate("x")
-        }),
-        ("younger", Candidate { created: Some("2026-01-02T00:00:00Z".to_owned()), ..candidate("x") }),
+        (
+            "ready later",
+            Candidate { ready_since: Some("2026-01-02T00:00:00Z".to_owned()), ..candidate("x") },
+        ),
+        (
+            "younger",
+            Candidate { created: Some("2026-01-02T00:00:00Z".to_owned()), ..candidate("x") },
+        ),
     ];
     for (what, worse) in table {
         let chosen = scale(&[healthy.clone(), worse.clone()], 1, 10);
@@ -55,9 +58,7 @@ fn pods_that_share_a_node_go_before_pods_that_are_alone() {
 #[test]
 fn a_step_is_no_larger_than_its_limit() {
     assert_eq!(scale(&[], 1000, 500), Scale::Add(500));
-    assert_eq!(scale(&vec![candidate("x"); 700], 0, 500), {
-        Scale::Remove((0..500).collect())
-    });
+    assert_eq!(scale(&vec![candidate("x"); 700], 0, 500), { Scale::Remove((0..500).collect()) });
     assert_eq!(scale(&[candidate("x")], 1, 500), Scale::Keep);
 }
 
@@ -153,12 +154,14 @@ async fn orphans_are_adopted_and_strangers_let_go() {
     });
     let pods = pods.await;
     assert!(pods.iter().any(|pod| pod.metadata.uid == orphan.metadata.uid), "it was adopted");
-    world.edit_pod("orphan", |pod| drop(pod.metadata.labels.insert("app".into(), "x".into()))).await;
+    world
+        .edit_pod("orphan", |pod| drop(pod.metadata.labels.insert("app".into(), "x".into())))
+        .await;
     let pods = world.pods_when("released and replaced", |pods| {
         pods.len() == 3
-            && pods.iter().any(|pod| {
-                pod.metadata.name == "orphan" && pod.metadata.controller().is_none()
-            })
+            && pods
+                .iter()
+                .any(|pod| pod.metadata.name == "orphan" && pod.metadata.controller().is_none())
     });
     pods.await;
 }

@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Waits before pods that ended are replaced: the first time at once, then longer and longer.
-const REPLACE: Backoff =
-    Backoff { base: Duration::from_secs(1), limit: Duration::from_secs(120) };
+const REPLACE: Backoff = Backoff { base: Duration::from_secs(1), limit: Duration::from_secs(120) };
 
 /// The memory of one replica set.
 #[derive(Clone, Debug, Default)]

@@ -3,7 +3,7 @@ use crate::CacheChange;
 use crate::testing::{LIMIT, Parent, World, child, child_kind, parent, parent_kind};
 use async_trait::async_trait;
 use futures::StreamExt;
-use quorate_resources::Change;
+use quorate_resources::{Change, DeleteOptions};
 use quorate_store::{
     Error as StoreError, LeaseGranted, LeaseTimeToLive, RangeRequest, RangeResponse, SharedStore,
     Status, Store, Txn, TxnResponse, WatchRequest, WatchStream,
@@ -174,8 +174,7 @@ async fn lost_history_is_bridged_by_a_listing() {
     let mut changed = inner.objects.get(&parent_kind(), &key).await.unwrap();
     changed.body.insert("spec".into(), serde_json::json!({ "children": 9 }));
     inner.objects.update(changed).await.unwrap();
-    let gone = ObjectKey::cluster("deleted");
-    inner.objects.delete(&parent_kind(), &gone, Default::default()).await.unwrap();
+    remove(&inner, "deleted").await;
     let now = world.store.status().revision;
     world.store.compact(now).await.unwrap();
     cuts.release();
@@ -209,6 +208,12 @@ async fn until_gives_up_after_its_limit() {
     assert!(futures::poll!(&mut waiting).is_pending());
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(waiting.await, None);
+}
+
+async fn remove(world: &World, name: &str) {
+    let key = ObjectKey::cluster(name);
+    let deleted = world.objects.delete(&parent_kind(), &key, DeleteOptions::default()).await;
+    assert!(deleted.unwrap().is_removed());
 }
 
 /// Ends watch streams on request, and lets new ones wait.

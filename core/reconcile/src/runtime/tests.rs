@@ -61,6 +61,27 @@ async fn a_reconciler_that_counts_its_children_never_makes_one_too_many() {
 }
 
 #[tokio::test]
+async fn a_write_whose_answer_was_lost_is_seen_by_the_next_pass() {
+    let world = World::new().await;
+    world.create(parent("p", 6)).await;
+    for _ in 0..4 {
+        world.store.fail_next_after_applying(quorate_store::Error::Timeout);
+    }
+    let running = world.runtime().reconciler(Arc::new(Breeder::default())).start();
+    let six = async {
+        while children(&world.cache.snapshot()) < 6 {
+            // The back-off after each lost answer is virtual time.
+            world.clock.advance(Duration::from_millis(10));
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(&*world.real, LIMIT, six).await.expect("six children");
+    running.stop().await;
+    let all = world.objects.list(&child_kind(), None, &Default::default()).await.unwrap();
+    assert_eq!(all.items.len(), 6);
+}
+
+#[tokio::test]
 async fn what_exists_when_leadership_is_gained_is_looked_at() {
     let world = World::new().await;
     world.create(parent("p", 2)).await;
