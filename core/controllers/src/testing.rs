@@ -140,6 +140,13 @@ impl World {
         self.objects.update_status(pod).await.unwrap();
     }
 
+    /// What an agent does once a pod that is being deleted has ended.
+    pub(crate) async fn confirm_end(&self, pod: &str) {
+        let options = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
+        let key = ObjectKey::namespaced(SHOP, pod);
+        drop(self.objects.delete(&kind("/Pod"), &key, options).await.unwrap());
+    }
+
     pub(crate) async fn delete(&self, of: &str, namespace: Option<&str>, name: &str) {
         self.delete_as(of, namespace, name, Propagation::Background).await;
     }
@@ -267,7 +274,7 @@ impl Worker {
         let key = pod.key();
         let Some(node) = pod.pointer("/spec/nodeName").and_then(Value::as_str) else {
             let mut bound = (**pod).clone();
-            let node = self.emptiest(snapshot);
+            let Some(node) = self.emptiest(snapshot) else { return };
             crate::edit::set_field(&mut bound, &["spec", "nodeName"], json!(node));
             drop(self.objects.update(bound).await);
             return;
@@ -287,7 +294,7 @@ impl Worker {
         }
     }
 
-    fn emptiest(&self, snapshot: &Snapshot) -> String {
+    fn emptiest(&self, snapshot: &Snapshot) -> Option<String> {
         let mut load: BTreeMap<&str, usize> = BTreeMap::new();
         let dead = self.dead.lock().unwrap().clone();
         for node in self.nodes.iter().filter(|node| !dead.contains(node)) {
@@ -299,7 +306,8 @@ impl Worker {
                 *load += 1;
             }
         }
-        load.into_iter().min_by_key(|(_, load)| *load).map(|(node, _)| node.to_owned()).unwrap()
+        let emptiest = load.into_iter().min_by_key(|(_, load)| *load);
+        emptiest.map(|(node, _)| node.to_owned())
     }
 }
 

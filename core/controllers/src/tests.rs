@@ -121,30 +121,37 @@ async fn a_rollout_never_has_too_few_serving_or_too_many_pods() {
 async fn recreate_lets_everything_end_before_it_starts_anew() {
     let world = World::new().await;
     let _running = world.start(all(ControllerOptions::default()));
-    let _fleet = world.fleet(&["n1"]);
+    let fleet = world.fleet(&["n1", "n2"]);
     let mut recreate = deployment("web", 3);
     crate::edit::set_field(&mut recreate, &["spec", "strategy"], json!({ "type": "Recreate" }));
     world.create(recreate).await;
     world.status_when("apps/Deployment", "web", |status| complete(status, 3)).await;
-    let (_, mut changes) = world.cache.subscribe();
+    // The agent is slow: the old pods are told to end, and do not yet.
+    fleet.kill("n1");
+    fleet.kill("n2");
     world
         .edit("apps/Deployment", key("web"), |object| {
             let container = json!([{ "name": "main", "image": "web:2" }]);
             crate::edit::set_field(object, &["spec", "template", "spec", "containers"], container);
         })
         .await;
-    loop {
-        let snapshot = changes.next().await.unwrap().snapshot;
-        let pods = pods(&snapshot);
-        let new = |pod: &&std::sync::Arc<quorate_resources::Object>| {
-            pod.pointer("/spec/containers/0/image") == Some(&Value::from("web:2"))
-        };
-        let count = pods.iter().filter(new).count();
-        assert!(count == 0 || count == pods.len(), "both at {}", snapshot.revision());
-        if count == 3 {
-            break;
-        }
+    world
+        .pods_when("all are told to end", |pods| pods.iter().all(|pod| pod.metadata.is_deleting()))
+        .await;
+    world.pass(Duration::from_secs(5)).await;
+    let old = pods(&world.settled().await);
+    assert!(old.len() == 3 && old.iter().all(|pod| pod.metadata.is_deleting()), "nothing new");
+    for pod in &old[1..] {
+        world.confirm_end(&pod.metadata.name).await;
     }
+    world.pass(Duration::from_secs(5)).await;
+    assert_eq!(pods(&world.settled().await).len(), 1, "one has not ended");
+    world.confirm_end(&old[0].metadata.name).await;
+    world
+        .pods_when("the new ones start", |pods| {
+            pods.len() == 3 && pods.iter().all(|pod| !pod.metadata.is_deleting())
+        })
+        .await;
 }
 
 #[tokio::test]

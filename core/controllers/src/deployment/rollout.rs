@@ -91,13 +91,11 @@ fn shrink_old(new: Size, new_size: i32, old: &[Size], limits: Limits) -> Vec<i32
         *size -= taken;
         removable -= taken;
     }
-    let still_available: i32 =
-        sizes.iter().zip(old).map(|(size, set)| set.kept_available(*size)).sum();
-    let mut spare = (still_available + new_available - limits.min_available()).min(removable);
+    // With those gone, what may still be taken away is what serves above the minimum.
     for (size, set) in sizes.iter_mut().zip(old) {
-        let taken = set.kept_available(*size).min(spare).max(0);
+        let taken = set.kept_available(*size).min(removable).max(0);
         *size -= taken;
-        spare -= taken;
+        removable -= taken;
     }
     sizes
 }
