@@ -3,6 +3,8 @@
 //! Shows: put and read, a conditional transaction, a watch from a revision, reading the past.
 //! Next: `02_three_members.rs`.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use futures::StreamExt;
 use quorate::member::{Member, MemberOptions};
 use quorate::seams::Seams;

@@ -3,6 +3,8 @@
 //! Shows: `Cluster::builder()` without nodes, killing and restarting a member.
 //! Next: `03_reconciler.rs`.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use quorate::Cluster;
 use quorate::store::{RangeRequest, Txn};
 use std::error::Error;

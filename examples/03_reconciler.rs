@@ -3,6 +3,8 @@
 //! Shows: a kind as a plain serde type, a reconciler that writes status, waiting for a condition.
 //! Next: `quickstart`, the whole cluster.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use quorate::Cluster;
 use quorate::reconcile::{Context, Error, Next, Reconciler, Watch};
 use quorate::resources::{Change, Kind, KindInfo};

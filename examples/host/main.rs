@@ -5,6 +5,8 @@
 //! per container (`pod phase restarts pid-or-exit`) and `end`, `delete NAMESPACE` with `deleted`, and
 //! ends in order with `quit`.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use quorate::kinds::{ContainerStatus, Namespace, Pod};
 use quorate::resources::{DeleteOptions, Kind, Typed};
 use quorate::types::ObjectKey;

@@ -5,6 +5,8 @@
 //! `demo: ok` only if every step was observed, and otherwise says which step failed and where the
 //! logs are. `make demo KEEP=1` leaves the cluster running and says how to look at it.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 mod leftovers;
 mod report;
 mod steps;

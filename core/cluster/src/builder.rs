@@ -308,7 +308,7 @@ impl ClusterBuilder {
             ControllerOptions::default().node(lifecycle)
         });
         Arc::new(move || {
-            let built_in = built_in.clone().map(quorate_controllers::all).unwrap_or_default();
+            let built_in = built_in.map(quorate_controllers::all).unwrap_or_default();
             built_in.into_iter().chain(own.iter().cloned()).collect()
         })
     }

@@ -108,3 +108,25 @@ impl Store for OwnWrites {
         self.inner.status_watch()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_seams::ManualClock;
+    use quorate_store::MemoryStore;
+
+    #[tokio::test]
+    async fn every_write_raises_the_revision_even_if_its_answer_was_lost() {
+        let memory = MemoryStore::new(ManualClock::new());
+        let writes = OwnWrites::new(memory.clone());
+        let first = writes.txn(Txn::put("/registry/a", "1")).await.unwrap();
+        assert_eq!(writes.revision().await.unwrap(), first.revision);
+        memory.fail_next_after_applying(Error::Timeout);
+        assert_eq!(writes.txn(Txn::put("/registry/a", "2")).await, Err(Error::Timeout));
+        assert_eq!(writes.revision().await.unwrap(), first.revision.next());
+        memory.fail_next(Error::unavailable("no leader"));
+        assert!(writes.txn(Txn::put("/registry/a", "3")).await.is_err());
+        memory.txn(Txn::put("/registry/b", "of someone else")).await.unwrap();
+        assert_eq!(writes.revision().await.unwrap(), first.revision.next(), "nothing to settle");
+    }
+}

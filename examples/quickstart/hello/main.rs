@@ -4,6 +4,8 @@
 //! `/readyz` with `ok`. Its version is the name of its own file, as it lies in the artefact directory.
 //! On SIGTERM it goes on answering for a moment, until nobody sends it new connections, then ends.
 
+#![allow(clippy::print_stdout, reason = "an example speaks to a person")]
+
 use std::env;
 use std::io;
 use std::sync::Arc;

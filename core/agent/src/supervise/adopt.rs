@@ -23,7 +23,7 @@ pub(crate) async fn ask(node: Arc<Node>, executor: SharedExecutor, to: mpsc::Sen
         match executor.adopt().await {
             Ok(found) => break found,
             Err(error) => {
-                tracing::warn!(%error, "executor does not say what it holds, asking again")
+                tracing::warn!(%error, "executor does not say what it holds, asking again");
             }
         }
         node.seams.clock.sleep(wait).await;

@@ -101,10 +101,7 @@ async fn a_foreground_deletion_ends_with_the_owner() {
     assert!(set_of(&world.settled().await).is_some(), "it waits for them");
     // Now the agent confirms.
     for name in ["a", "b"] {
-        let options =
-            quorate_resources::DeleteOptions { grace_seconds: Some(0), ..Default::default() };
-        let key = ObjectKey::namespaced("shop", name);
-        drop(world.objects.delete(&kind("/Pod"), &key, options).await.unwrap());
+        world.confirm_end(name).await;
     }
     world.until("the owner is gone", |s| set_of(s).is_none().then_some(())).await;
 }

@@ -1,6 +1,5 @@
 use super::*;
-use crate::testing::{World, deployment, kind, pod, service};
-use quorate_resources::DeleteOptions;
+use crate::testing::{World, deployment, pod, service};
 use quorate_store::Store;
 use serde_json::json;
 
@@ -46,9 +45,7 @@ async fn a_deleted_namespace_takes_everything_with_it_but_waits_for_pods_to_end(
         .await;
     let there = |snapshot: &Snapshot| snapshot.object(&spaces::kind(), &ObjectKey::cluster("shop"));
     assert!(there(&world.settled().await).is_some(), "it waits for the pod");
-    let options = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
-    let key = ObjectKey::namespaced("shop", "running");
-    drop(world.objects.delete(&kind("/Pod"), &key, options).await.unwrap());
+    world.confirm_end("running").await;
     world.until("the namespace is gone", |s| there(s).is_none().then_some(())).await;
     let all = world.store.range(RangeRequest::prefix("/registry/")).await.unwrap();
     let left: Vec<String> =
