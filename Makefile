@@ -28,7 +28,7 @@ test: prepare
 	else \
 	  $(CARGO) test --workspace --lib --bins --tests; \
 	fi
-	$(CARGO) test --workspace --exclude quorate --doc
+	$(CARGO) test --workspace --doc
 
 lint:
 	$(CARGO) fmt --all --check

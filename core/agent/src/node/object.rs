@@ -21,8 +21,16 @@ pub(crate) enum Readiness {
 }
 
 impl Node {
-    /// Creates the node's object or brings it up to date.
+    /// Creates the node's object or brings it up to date. Controllers write to it as well: what one of
+    /// them put between our read and our write is read again, once.
     pub(crate) async fn register(&self, readiness: Readiness) -> Result<(), Error> {
+        match self.write_object(readiness).await {
+            Err(error) if error.is_conflict() => self.write_object(readiness).await,
+            written => written,
+        }
+    }
+
+    async fn write_object(&self, readiness: Readiness) -> Result<(), Error> {
         let (kind, key) = self.identity();
         let current = match self.objects.get(&kind, &key).await {
             Ok(current) => self.with_labels(current).await?,

@@ -6,6 +6,7 @@
 mod cluster;
 mod conformance;
 mod crash;
+mod full_disk;
 mod numbers;
 mod process;
 mod refusals;
