@@ -66,7 +66,8 @@ async fn a_missing_executable_is_named_in_the_pods_status_and_the_rest_runs() {
         let (kind, key) = (quorate::types::GroupKind::new("", "Pod"), name);
         let key = ObjectKey::namespaced("default", key);
         let _ = cluster.objects().delete(&kind, &key, Default::default()).await.unwrap();
-        let gone = cluster.until(LIMIT, |snapshot| snapshot.object(&kind, &key).is_none().then_some(()));
+        let gone =
+            cluster.until(LIMIT, |snapshot| snapshot.object(&kind, &key).is_none().then_some(()));
         gone.await.unwrap_or_else(|| panic!("pod {name} does not go"));
     }
     cluster.shutdown().await.unwrap();
@@ -74,16 +75,30 @@ async fn a_missing_executable_is_named_in_the_pods_status_and_the_rest_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_file_with_one_bad_document_the_ones_before_it_stay_and_nothing_of_it() {
-    const GOOD: &str =
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good, namespace: default}\ndata: {a: b}\n";
+    const GOOD: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good, namespace: default}\ndata: {a: b}\n";
     let bad = [
         ("spec: [", "line"),
         ("apiVersion: v1\nkind: Cauldron\nmetadata: {name: bad}\n", "Cauldron"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: default}\ndate: {a: b}\n", "date"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: default}\ndata: {a: [1]}\n", "data.a"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: nowhere}\ndata: {a: b}\n", "nowhere"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Bad_Name, namespace: default}\n", "metadata.name"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: default, labels: {a: \"no spaces\"}}\n", "labels"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: default}\ndate: {a: b}\n",
+            "date",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: default}\ndata: {a: [1]}\n",
+            "data.a",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: nowhere}\ndata: {a: b}\n",
+            "nowhere",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: Bad_Name, namespace: default}\n",
+            "metadata.name",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: default, labels: {a: \"no spaces\"}}\n",
+            "labels",
+        ),
     ];
     let cluster = Cluster::builder().start().await.unwrap();
     for (number, (text, expected)) in bad.into_iter().enumerate() {
@@ -97,13 +112,20 @@ async fn of_a_file_with_one_bad_document_the_ones_before_it_stay_and_nothing_of_
             snapshot.get::<ConfigMap>(&ObjectKey::namespaced("default", "good"))
         });
         assert!(seen.await.is_some(), "the first document of case {number} stays applied");
+        let snapshot = cluster.snapshot();
         let names: Vec<_> =
-            cluster.snapshot().list::<ConfigMap>().iter().map(|c| c.metadata().name.clone()).collect();
+            snapshot.list::<ConfigMap>().map(|map| map.metadata().name.clone()).collect();
         assert_eq!(names, ["good"], "nothing of the bad document of case {number}");
     }
-    let huge = format!("{GOOD}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: huge, namespace: default}}\ndata: {{a: {}}}\n", "x".repeat(10 << 20));
+    let huge = format!(
+        "{GOOD}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: huge, namespace: default}}\ndata: {{a: {}}}\n",
+        "x".repeat(10 << 20)
+    );
     let error = cluster.apply("huge.yaml", &huge).await.unwrap_err().to_string();
-    assert!(error.contains("huge.yaml") && error.len() < 1000, "a short error for 10 MB: {error:.300}");
+    assert!(
+        error.contains("huge.yaml") && error.len() < 1000,
+        "a short error for 10 MB: {error:.300}"
+    );
     cluster.shutdown().await.unwrap();
 }
 
@@ -113,7 +135,13 @@ async fn a_directory_of_another_cluster_or_in_use_is_refused_and_goes_on_working
     let first = cluster(dir.path(), 0).await.unwrap();
     let error = cluster(dir.path(), 0).await.unwrap_err().to_string();
     assert!(error.contains("in use") || error.contains("127."), "{error}");
-    first.apply("map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, namespace: default}\n").await.unwrap();
+    first
+        .apply(
+            "map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, namespace: default}\n",
+        )
+        .await
+        .unwrap();
     first.shutdown().await.unwrap();
 
     let other = Cluster::builder().data_dir(dir.path()).members(3).start().await;

@@ -37,24 +37,36 @@ fn a_copy_of_the_files_of_a_running_state_opens_at_its_last_flush() {
     apply(&mvcc, &[put("a", "1")]);
     mvcc.flush().unwrap();
     apply(&mvcc, &[put("a", "2")]);
-    let copy = tempfile::tempdir().unwrap();
-    copy_files(dir.path(), copy.path());
+    let copy = settled_copy(dir.path());
     let crashed = open(copy.path());
     assert_eq!(crashed.applied().index, Some(LogIndex(1)));
     assert_eq!(crashed.range(&RangeRequest::key("a")).unwrap().kvs[0].value, "1");
 }
 
-fn copy_files(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir(&to).unwrap();
-            copy_files(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), &to).unwrap();
+/// A copy during which no file vanished: the engine removes in the background what a flush made
+/// obsolete, and a copy across that is the picture of no moment.
+fn settled_copy(from: &Path) -> tempfile::TempDir {
+    loop {
+        let copy = tempfile::tempdir().unwrap();
+        match copy_files(from, copy.path()) {
+            Ok(()) => return copy,
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}"),
         }
     }
+}
+
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir(&to)?;
+            copy_files(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
 }
 
 #[test]
