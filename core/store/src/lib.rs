@@ -1,7 +1,7 @@
 //! The store contract: range, transaction, watch and lease over a revisioned key space.
 //!
 //! Place: the border between the control plane and any store. `raft-store/member` implements it
-//! in-process, [`MemoryStore`] is the reference that says what is right, and [`conformance`] holds
+//! in-process, [`MemoryStore`] is the reference that says what is right, and `conformance` holds
 //! every implementation to it.
 //!
 //! Invariants: the data model is etcd's (one revision per changing transaction, versions per key,
