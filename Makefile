@@ -16,8 +16,9 @@ help:
 prepare:
 	@.ci/prepare
 
+# Always the whole workspace: with the same features everywhere nothing is compiled twice.
 demo: prepare
-	$(CARGO) build --quiet --package quorate-examples --bins
+	$(CARGO) build --quiet --workspace --bins
 	@KEEP=$(KEEP) $(CARGO_TARGET_DIR)/debug/quickstart
 
 # The shim is a program of its own; tests of other crates look for it beside themselves.
@@ -35,5 +36,5 @@ lint:
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
 
 bench: prepare
-	$(CARGO) build --quiet --package quorate-benches --bins
+	$(CARGO) build --quiet --workspace --bins
 	@$(CARGO_TARGET_DIR)/debug/quorate-bench

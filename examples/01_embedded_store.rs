@@ -33,11 +33,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("at revision {} it was {:?}", put.revision, past.kvs[0].value);
 
     let request = WatchRequest::new(KeyRange::all()).from(put.revision);
-    let mut changes = member.watch(request).await?;
-    let mut seen = 0;
-    while let (true, Some(batch)) = (seen < 2, changes.next().await) {
+    let mut changes = member.watch(request).await?.take(2);
+    while let Some(batch) = changes.next().await {
         for event in batch?.events.iter() {
-            seen += 1;
             println!("change {}: {:?} = {:?}", event.kv.mod_revision, event.kv.key, event.kv.value);
         }
     }
