@@ -90,6 +90,14 @@ pub enum Error {
         /// Why.
         source: quorate_mvcc::Error,
     },
+    /// A backup cannot be written, or restored.
+    #[error("backup {}: {source}", path.display())]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Consensus cannot start.
     #[error(transparent)]
     Consensus(#[from] quorate_raft::Error),

@@ -22,10 +22,13 @@
 //! # Ok(()) }
 //! ```
 
+mod backup;
 mod data_dir;
 mod error;
+mod integrity;
 mod leases;
 mod member;
+mod membership;
 mod options;
 mod service;
 mod status;
@@ -33,6 +36,8 @@ mod store;
 mod watching;
 
 pub use error::Error;
+pub use integrity::Integrity;
 pub use member::Member;
 pub use options::MemberOptions;
-pub use quorate_raft::Timing;
+pub use backup::{Restore, restore};
+pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};

@@ -106,7 +106,11 @@ impl Member {
             options.id,
             options.timing.election_max,
         ));
-        let service = Service { consensus: consensus.clone(), leases: Arc::clone(&leases) };
+        let service = Service {
+            consensus: consensus.clone(),
+            leases: Arc::clone(&leases),
+            state: Arc::downgrade(&state),
+        };
         let server = listener.serve(identity, keep_alive, Arc::new(service));
         let tasks = TaskSet::new();
         let (known, status) = follow(options.id, &consensus, Arc::clone(&state));
@@ -256,7 +260,7 @@ impl Member {
         dir
     }
 
-    async fn hand_over(&self) {
+    pub(crate) async fn hand_over(&self) {
         let inner = &self.inner;
         if self.status().leading().is_none() {
             return;
@@ -297,6 +301,7 @@ fn raft_options(
         cluster: options.cluster,
         id: options.id,
         peers,
+        form: !options.join,
         timing: options.timing,
         request_timeout: options.request_timeout_or_default(),
         snapshot_after: options.snapshot_after,
@@ -319,14 +324,15 @@ impl Opened {
         let path = dir.log();
         let log = RaftLog::open(disk, &path, identity, options.log)
             .map_err(|source| Error::Log { path, source })?;
-        let state = open_state(&dir.state(), options.cluster)?;
+        let state = open_state(&dir.state(), Some(options.cluster))?;
         Ok(Self { dir, log, state })
     }
 }
 
-fn open_state(path: &Path, cluster: ClusterId) -> Result<Arc<Mvcc>, Error> {
+/// Opens the state of a cluster, or of any.
+pub(crate) fn open_state(path: &Path, cluster: Option<ClusterId>) -> Result<Arc<Mvcc>, Error> {
     let failed = |source| Error::State { path: path.to_owned(), source };
     let db = RocksDb::open(path, RocksOptions::default()).map_err(failed)?;
-    let options = quorate_mvcc::Options { cluster: Some(cluster), ..Default::default() };
+    let options = quorate_mvcc::Options { cluster, ..Default::default() };
     Mvcc::open(Arc::new(db), options).map_err(failed)
 }

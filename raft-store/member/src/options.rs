@@ -24,6 +24,9 @@ pub struct MemberOptions {
     /// The members that form the cluster and their addresses (`host:port`), this one included.
     /// Empty: a cluster of one.
     pub peers: BTreeMap<MemberId, String>,
+    /// Whether this member waits to be taken in by an existing cluster instead of forming one with
+    /// its peers. Without effect once it has run.
+    pub join: bool,
     /// Heartbeats and elections.
     pub timing: Timing,
     /// The longest a request waits; `None` for 5 s and two elections.
@@ -50,6 +53,7 @@ impl MemberOptions {
             data_dir: data_dir.into(),
             listen,
             peers: BTreeMap::new(),
+            join: false,
             timing: Timing::default(),
             request_timeout: None,
             log: quorate_log::Options::default(),
@@ -62,6 +66,14 @@ impl MemberOptions {
     #[must_use]
     pub fn peers(mut self, peers: BTreeMap<MemberId, String>) -> Self {
         self.peers = peers;
+        self
+    }
+
+    /// Waits to be taken in by an existing cluster, see [`crate::Member::add_learner`], instead of
+    /// forming one.
+    #[must_use]
+    pub fn join(mut self) -> Self {
+        self.join = true;
         self
     }
 

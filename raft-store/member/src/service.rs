@@ -1,17 +1,20 @@
-//! What other members ask of this one: consensus, and leases if it leads.
+//! What other members ask of this one: consensus, hashes, and leases if it leads.
 
+use crate::integrity::serve_hash;
 use crate::leases::Leases;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use quorate_mvcc::Mvcc;
 use quorate_raft::{Consensus, Inbound, Method, leader_reply};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The called end of a member.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) consensus: Consensus,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) state: Weak<Mvcc>,
 }
 
 #[async_trait]
@@ -21,6 +24,7 @@ impl Inbound for Service {
             Method::LeaseKeepAlive | Method::LeaseTimeToLive => {
                 Ok(leader_reply(self.leases.serve(&self.consensus, method, &body).await))
             }
+            Method::HashKv => serve_hash(&self.consensus, &self.state, &body).await,
             other => self.consensus.call(other, body).await,
         }
     }

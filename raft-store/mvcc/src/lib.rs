@@ -41,7 +41,7 @@ mod overlay;
 mod read;
 mod watch;
 
-pub use codec::{CodecError, decode_outcome, encode_outcome};
+pub use codec::{CodecError, decode_outcome, encode_batch, encode_outcome};
 pub use command::{Applied, ApplyEntry, Command, EntryKind, Outcome, Reply};
 pub use db::{MemoryDb, RocksDb, RocksOptions, StateDb};
 pub use error::Error;

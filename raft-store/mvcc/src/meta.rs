@@ -119,6 +119,16 @@ pub(crate) fn identify(view: &dyn View, cluster: Option<ClusterId>) -> Result<Ba
     Ok(batch)
 }
 
+/// What must be written so that the state stands at `meta` and belongs to a cluster, whatever it
+/// belonged to before.
+pub(crate) fn founding(meta: &Meta, cluster: ClusterId) -> Batch {
+    let mut batch = Batch::default();
+    let (key, value) = meta.encode();
+    batch.put(Family::Meta, key, value);
+    batch.put(Family::Meta, CLUSTER, cluster.0.to_be_bytes().to_vec());
+    batch
+}
+
 fn parse_cluster(bytes: &[u8]) -> Result<ClusterId, Error> {
     let id = bytes.try_into().map_err(|_| damaged("the cluster's identity", CLUSTER))?;
     Ok(ClusterId(u64::from_be_bytes(id)))

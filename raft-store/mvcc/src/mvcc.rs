@@ -8,12 +8,12 @@ use crate::db::{Family, StateDb, Step};
 use crate::hash::{self, HashKv};
 use crate::layout::{decode_ttl, lease_key, parse_lease_key, prefix_bounds};
 use crate::lease_changes::{LeaseChanges, LeaseFeed};
-use crate::meta::{Meta, identify};
+use crate::meta::{Meta, founding, identify};
 use crate::watch::{self, Pulled, Ring, Watcher};
 use crate::{Applied, ApplyEntry, Error, Options, Outcome, db, read};
 use bytes::Bytes;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
-use quorate_types::{LeaseId, LogIndex, Revision};
+use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -265,6 +265,22 @@ impl Mvcc {
             self.db.flush()?;
         }
         Ok(applied)
+    }
+
+    /// Makes the state the beginning of a new cluster: its keys stay, everything that tied it to the
+    /// old log goes. Durable on return. For restoring a backup, before anything is applied.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn found(&self, cluster: ClusterId, applied: Applied) -> Result<(), Error> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let meta = Meta { applied, ..self.meta() };
+        let index = meta.applied.index;
+        self.db.write(&founding(&meta, cluster))?;
+        self.db.flush()?;
+        self.publish(meta);
+        *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = index;
+        Ok(())
     }
 
     fn meta(&self) -> Meta {

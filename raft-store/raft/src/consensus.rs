@@ -4,8 +4,10 @@ use crate::error::Error;
 use crate::machine::StateMachine;
 use crate::network::Network;
 use crate::options::Options;
+use crate::proposals::Proposals;
+use crate::read_index::ReadIndexes;
 use crate::scratch::Scratch;
-use crate::state::State;
+use crate::state::{State, WeakState};
 use crate::storage::LogStore;
 use crate::transport::{Lane, Method, Peer, Transport};
 use crate::types::{Node, Raft};
@@ -18,7 +20,7 @@ use quorate_mvcc::Mvcc;
 use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
 use quorate_types::{LogIndex, MemberId, Term};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
 
@@ -61,7 +63,12 @@ pub(crate) struct Inner {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: SharedClock,
     pub(crate) scratch: Scratch,
+    pub(crate) state: WeakState,
     pub(crate) applied: watch::Receiver<Option<LogIndex>>,
+    pub(crate) proposals: Proposals,
+    pub(crate) reads: ReadIndexes,
+    /// One change of members at a time.
+    pub(crate) changing: Mutex<()>,
     leadership: watch::Receiver<Leadership>,
     released: Mutex<mpsc::Receiver<()>>,
     tasks: TaskSet,
@@ -81,6 +88,7 @@ impl Consensus {
         })?;
         let (state, released) = State::new(parts.state);
         let (machine, applied) = StateMachine::new(state.clone(), scratch.clone());
+        let shared = state.downgrade();
         let store = LogStore::new(parts.log, state);
         let network = Network { transport: Arc::clone(&parts.transport), scratch: scratch.clone() };
         let raft = Raft::new(options.id.0, config, network, store, machine)
@@ -89,18 +97,28 @@ impl Consensus {
         let tasks = TaskSet::new();
         let (known, leadership) = watch::channel(leadership_of(&raft));
         tasks.spawn(follow_leadership(raft.clone(), known));
-        let inner = Inner {
+        let (proposals, drive) = Proposals::new(raft.clone());
+        tasks.spawn(drive);
+        let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
+            let (reads, drive) = read_indexes(inner.clone());
+            tasks.spawn(drive);
+            Inner {
             options,
             raft,
             transport: parts.transport,
             clock: parts.seams.clock,
             scratch,
+            state: shared,
             applied,
+            proposals,
+            reads,
+            changing: Mutex::default(),
             leadership,
             released: Mutex::new(released),
             tasks,
-        };
-        let consensus = Self { inner: Arc::new(inner) };
+        }
+        });
+        let consensus = Self { inner };
         consensus.form().await?;
         Ok(consensus)
     }
@@ -109,6 +127,9 @@ impl Consensus {
     async fn form(&self) -> Result<(), Error> {
         let raft = &self.inner.raft;
         let fresh = !raft.is_initialized().await.map_err(start_error)?;
+        if fresh && !self.inner.options.form {
+            return Ok(());
+        }
         if self.inner.options.peers.len() > 1 {
             if fresh {
                 self.inner.tasks.spawn(form_with_peers(self.clone()));
@@ -184,6 +205,14 @@ impl Consensus {
     pub(crate) fn deadline(&self) -> Monotonic {
         self.inner.clock.now() + self.inner.options.request_timeout
     }
+}
+
+/// Asks for read indexes as long as the member lives; does not keep it alive.
+fn read_indexes(inner: Weak<Inner>) -> (ReadIndexes, impl Future<Output = ()> + Send) {
+    ReadIndexes::new(move || {
+        let inner = inner.upgrade();
+        async move { Some(Consensus { inner: inner? }.read_index().await) }
+    })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "given to `map_err`")]

@@ -37,6 +37,7 @@ impl Inbound for Consensus {
                 let bytes = |index: u64| Attempt::Done(index.to_le_bytes().to_vec().into());
                 Ok(leader_reply(attempt.map(bytes)))
             }
+            Method::ChangeMembers => Ok(leader_reply(self.serve_change(body).await)),
             other => Err(format!("{other:?} is not served by consensus")),
         }
     }

@@ -7,12 +7,16 @@
 //! acknowledged before it is durable on a quorum; nothing is purged from the log before the state
 //! that contains it is durable; every failure says whether the request may have happened.
 
+mod backup;
 mod consensus;
 mod error;
 mod inbound;
 mod machine;
+mod membership;
 mod network;
 mod options;
+mod proposals;
+mod read_index;
 mod requests;
 mod scratch;
 mod snapshot;
@@ -22,9 +26,11 @@ mod transport;
 mod types;
 mod wire;
 
+pub use backup::{Restored, restore};
 pub use consensus::{Consensus, Leadership, Parts};
 pub use error::Error;
 pub use inbound::leader_reply;
+pub use membership::{ClusterMember, MembershipChange, MembershipError, Role};
 pub use options::{Options, Timing};
 pub use requests::Attempt;
 pub use transport::{CallError, Inbound, Lane, Method, Peer, Transport};

@@ -59,6 +59,9 @@ pub struct Options {
     pub id: MemberId,
     /// The members that form the cluster, with addresses; this one included.
     pub peers: BTreeMap<MemberId, String>,
+    /// Whether the peers form a new cluster if this member has never run. Otherwise it waits until
+    /// the members of an existing cluster take it in.
+    pub form: bool,
     /// Heartbeats and elections.
     pub timing: Timing,
     /// The longest a request waits.

@@ -43,14 +43,14 @@ impl<T> Attempt<T> {
 
 /// A request for the leader.
 pub(crate) struct Request<'a, T> {
-    method: Method,
-    body: Bytes,
+    pub(crate) method: Method,
+    pub(crate) body: Bytes,
     /// Trying again is harmless.
-    idempotent: bool,
+    pub(crate) idempotent: bool,
     /// Serves it if this member leads.
-    here: &'a (dyn Fn() -> BoxFuture<'a, Attempt<T>> + Sync),
+    pub(crate) here: &'a (dyn Fn() -> BoxFuture<'a, Attempt<T>> + Sync),
     /// Reads the leader's answer if it does not.
-    decode: fn(Bytes) -> Result<T, String>,
+    pub(crate) decode: fn(Bytes) -> Result<T, String>,
 }
 
 impl Consensus {
@@ -72,10 +72,18 @@ impl Consensus {
     }
 
     /// Waits until what this member has applied contains every write acknowledged before the call.
+    /// Callers that wait at the same time share one question to the leader.
     ///
     /// # Errors
     /// No leader could confirm itself in time.
     pub async fn read_barrier(&self) -> Result<(), Error> {
+        let deadline = self.deadline();
+        let index = self.within(deadline, self.inner.reads.get()).await;
+        self.wait_applied(index.unwrap_or(Err(Error::Timeout))?, deadline).await
+    }
+
+    /// Asks the leader, wherever it is, how far a linearizable read that begins now must see.
+    pub(crate) async fn read_index(&self) -> Result<LogIndex, Error> {
         let here = || -> BoxFuture<'_, _> { Box::pin(self.read_index_here()) };
         let request = Request {
             method: Method::ReadIndex,
@@ -88,9 +96,7 @@ impl Consensus {
                 Ok(u64::from_le_bytes(index))
             },
         };
-        let deadline = self.deadline();
-        let index = self.at_leader(request).await?;
-        self.wait_applied(LogIndex(index), deadline).await
+        self.at_leader(request).await.map(LogIndex)
     }
 
     /// Serves a request of the member's own at the leader: `here` if this member leads, otherwise
@@ -105,6 +111,21 @@ impl Consensus {
         here: &'a (dyn Fn() -> BoxFuture<'a, Attempt<Bytes>> + Sync),
     ) -> Result<Bytes, Error> {
         self.at_leader(Request { method, body, idempotent: true, here, decode: Ok }).await
+    }
+
+    /// Asks one member for something of its own.
+    ///
+    /// # Errors
+    /// It cannot be reached, or refuses.
+    pub async fn ask_member(
+        &self,
+        id: MemberId,
+        addr: &str,
+        method: Method,
+        body: Bytes,
+    ) -> Result<Bytes, CallError> {
+        let peer = Peer { id, addr: addr.to_owned(), lane: Lane::Forward };
+        self.inner.transport.call(&peer, method, body, self.inner.options.request_timeout).await
     }
 
     /// Confirms with a quorum that this member leads, and waits until it has applied everything
@@ -131,11 +152,7 @@ impl Consensus {
     }
 
     pub(crate) async fn propose_here(&self, command: Bytes) -> Attempt<Outcome> {
-        match self.inner.raft.client_write(Proposal(command)).await {
-            Ok(response) => written(Ok(response)),
-            Err(RaftError::APIError(error)) => written(Err(error)),
-            Err(RaftError::Fatal(fatal)) => stopped(&fatal),
-        }
+        self.inner.proposals.propose(command).await
     }
 
     pub(crate) async fn read_index_here(&self) -> Attempt<u64> {
@@ -154,6 +171,9 @@ impl Consensus {
     }
 
     async fn wait_applied(&self, index: LogIndex, deadline: Monotonic) -> Result<(), Error> {
+        if *self.inner.applied.borrow() >= Some(index) {
+            return Ok(());
+        }
         let mut applied = self.applied();
         let reached = async move { applied.wait_for(|seen| *seen >= Some(index)).await.is_ok() };
         match self.within(deadline, reached).await {
@@ -169,7 +189,7 @@ impl Consensus {
     }
 
     /// Serves a request at the leader, here or there, until it is served or the time is over.
-    async fn at_leader<T>(&self, request: Request<'_, T>) -> Result<T, Error> {
+    pub(crate) async fn at_leader<T>(&self, request: Request<'_, T>) -> Result<T, Error> {
         let deadline = self.deadline();
         let mut known = self.leadership();
         loop {
@@ -243,7 +263,7 @@ impl Consensus {
     }
 }
 
-fn written(result: ClientWriteResult<TypeConfig>) -> Attempt<Outcome> {
+pub(crate) fn written(result: ClientWriteResult<TypeConfig>) -> Attempt<Outcome> {
     match result {
         Ok(response) => match response.data.0 {
             Some(outcome) => Attempt::Done(outcome),
@@ -254,6 +274,6 @@ fn written(result: ClientWriteResult<TypeConfig>) -> Attempt<Outcome> {
     }
 }
 
-fn stopped<T>(fatal: &Fatal<TypeConfig>) -> Attempt<T> {
+pub(crate) fn stopped<T>(fatal: &Fatal<TypeConfig>) -> Attempt<T> {
     Attempt::Unknown(fatal.to_string())
 }

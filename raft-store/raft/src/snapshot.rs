@@ -116,15 +116,43 @@ pub(crate) struct Incoming {
     pub(crate) copy: ScratchDir,
 }
 
+/// Receives the files of a snapshot into a new directory, on this thread.
+pub(crate) fn receive_in_place(
+    frames: impl Iterator<Item = Result<Bytes, String>>,
+    scratch: &Scratch,
+) -> Result<ScratchDir, io::Error> {
+    let mut frames = frames.map(|frame| Ok(Frame::decode(frame.map_err(io::Error::other)?)?));
+    let mut next = || frames.next().unwrap_or_else(|| Err(incomplete()));
+    let Frame::Header(header) = next()? else { return Err(headless()) };
+    let mut writer = Writer::create(scratch.dir("receive")?, &header)?;
+    loop {
+        match next()? {
+            Frame::Chunk(chunk) => writer.write(&chunk)?,
+            Frame::End => return writer.finish(),
+            Frame::Header(_) => return Err(two_headers()),
+        }
+    }
+}
+
+fn headless() -> io::Error {
+    io::Error::other("a snapshot must begin with its header")
+}
+
+fn two_headers() -> io::Error {
+    io::Error::other("a snapshot has a second header")
+}
+
+fn incomplete() -> io::Error {
+    io::Error::other("the snapshot ended before it was complete")
+}
+
 /// Receives a snapshot into a new directory.
 pub(crate) async fn receive(
     mut frames: impl Stream<Item = Result<Bytes, String>> + Unpin,
     scratch: &Scratch,
 ) -> Result<Incoming, io::Error> {
     let first = next(&mut frames).await?;
-    let Frame::Header(header) = first else {
-        return Err(io::Error::other("a snapshot must begin with its header"));
-    };
+    let Frame::Header(header) = first else { return Err(headless()) };
     let mut writer = Some(Writer::create(scratch.dir("receive")?, &header)?);
     loop {
         let Some(mut open) = writer.take() else {
@@ -140,7 +168,7 @@ pub(crate) async fn receive(
                 let copy = copy.ok_or_else(|| io::Error::other("writing panicked"))??;
                 return incoming(header, copy);
             }
-            Frame::Header(_) => return Err(io::Error::other("a snapshot has a second header")),
+            Frame::Header(_) => return Err(two_headers()),
         }
     }
 }
@@ -163,7 +191,7 @@ async fn next(
     match frames.next().await {
         Some(Ok(bytes)) => Ok(Frame::decode(bytes)?),
         Some(Err(reason)) => Err(io::Error::other(reason)),
-        None => Err(io::Error::other("the snapshot ended before it was complete")),
+        None => Err(incomplete()),
     }
 }
 
@@ -236,7 +264,7 @@ impl Writer {
     fn finish(mut self) -> Result<ScratchDir, io::Error> {
         self.complete_files()?;
         if self.at.0 < self.files.len() {
-            return Err(io::Error::other("the snapshot ended before it was complete"));
+            return Err(incomplete());
         }
         std::fs::File::open(&self.dir)?.sync_all()?;
         Ok(self.copy)

@@ -2,7 +2,7 @@
 
 use quorate_mvcc::Mvcc;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::mpsc;
 
 /// A share of the state.
@@ -17,6 +17,26 @@ impl State {
     pub(crate) fn new(mvcc: Arc<Mvcc>) -> (Self, mpsc::Receiver<()>) {
         let (held, released) = mpsc::channel(1);
         (Self { mvcc, _held: held }, released)
+    }
+}
+
+/// A share that keeps nothing alive.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakState {
+    mvcc: Weak<Mvcc>,
+    held: mpsc::WeakSender<()>,
+}
+
+impl State {
+    pub(crate) fn downgrade(&self) -> WeakState {
+        WeakState { mvcc: Arc::downgrade(&self.mvcc), held: self._held.downgrade() }
+    }
+}
+
+impl WeakState {
+    /// A share, while there are others.
+    pub(crate) fn upgrade(&self) -> Option<State> {
+        Some(State { _held: self.held.upgrade()?, mvcc: self.mvcc.upgrade()? })
     }
 }
 

@@ -34,10 +34,14 @@ pub enum Method {
     LeaseKeepAlive,
     /// Ask what is left of a lease.
     LeaseTimeToLive,
+    /// Change who belongs to the cluster.
+    ChangeMembers,
+    /// The hash of a member's history at a revision; any member serves it.
+    HashKv,
 }
 
 impl Method {
-    const ALL: [(Self, u32); 9] = [
+    const ALL: [(Self, u32); 11] = [
         (Self::Hello, 1),
         (Self::Append, 2),
         (Self::Vote, 3),
@@ -47,6 +51,8 @@ impl Method {
         (Self::ReadIndex, 7),
         (Self::LeaseKeepAlive, 8),
         (Self::LeaseTimeToLive, 9),
+        (Self::ChangeMembers, 10),
+        (Self::HashKv, 11),
     ];
 
     /// Its number on the wire.

@@ -7,6 +7,7 @@
 mod append;
 mod entry;
 mod leader;
+mod membership;
 mod snapshot;
 mod vote;
 
@@ -17,6 +18,7 @@ pub(crate) use entry::{
     LogIdMsg, decode_membership, decode_payload, encode_membership, encode_payload,
 };
 pub(crate) use leader::{decode_reply, encode_reply};
+pub(crate) use membership::{decode_change, decode_changed, encode_change, encode_changed};
 pub(crate) use snapshot::{Chunk, File, Frame, Header};
 pub(crate) use vote::{
     decode_transfer, decode_transfer_reply, decode_vote, decode_vote_reply, decode_vote_request,

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![allow(clippy::print_stdout, reason = "tests report what they measured")]
 
+mod backup;
 mod cluster;
 mod conformance;
 mod crash;
 mod full_disk;
+mod membership;
 mod numbers;
 mod process;
 mod refusals;

@@ -12,7 +12,8 @@ mod wire;
 
 use crate::{Command, Outcome, Reply};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::Message;
+use prost::encoding::encode_varint;
+use prost::{Message, length_delimiter_len};
 use thiserror::Error;
 
 const VERSION: u8 = 1;
@@ -88,6 +89,36 @@ pub fn encode_outcome(outcome: &Outcome) -> Result<Bytes, CodecError> {
 /// The bytes are not from [`encode_outcome`] of this version.
 pub fn decode_outcome(bytes: Bytes) -> Result<Outcome, CodecError> {
     open::<wire::OutcomeMessage>(bytes)?.try_into()
+}
+
+/// The bytes of [`Command::Batch`] of commands that are bytes already: nothing is decoded.
+///
+/// # Errors
+/// One of them is of another version.
+pub fn encode_batch(commands: &[Bytes]) -> Result<Bytes, CodecError> {
+    let mut messages = Vec::with_capacity(commands.len());
+    for command in commands {
+        match command.split_first() {
+            Some((&VERSION, message)) => messages.push(message),
+            found => return Err(CodecError::Version { found: found.map(|(first, _)| *first) }),
+        }
+    }
+    let inner = messages.iter().map(|it| 1 + length_delimiter_len(it.len()) + it.len()).sum();
+    let mut bytes = BytesMut::with_capacity(1 + 1 + length_delimiter_len(inner) + inner);
+    bytes.put_u8(VERSION);
+    put_field(&mut bytes, wire::BATCH_TAG, inner);
+    for message in messages {
+        put_field(&mut bytes, wire::COMMANDS_TAG, message.len());
+        bytes.put_slice(message);
+    }
+    Ok(bytes.freeze())
+}
+
+/// The head of a field of so many bytes.
+fn put_field(bytes: &mut BytesMut, tag: u8, length: usize) {
+    const LENGTH_DELIMITED: u8 = 2;
+    bytes.put_u8(tag << 3 | LENGTH_DELIMITED);
+    encode_varint(length as u64, bytes);
 }
 
 fn envelope(message: &impl Message) -> Bytes {

@@ -1,6 +1,6 @@
 //! Every value survives the way there and back; foreign bytes are errors.
 
-use super::{CodecError, decode_outcome, encode_outcome};
+use super::{CodecError, decode_outcome, encode_batch, encode_outcome};
 use crate::{Command, Outcome, Reply};
 use bytes::Bytes;
 use proptest::collection::vec;
@@ -181,6 +181,13 @@ proptest! {
     fn commands_survive_the_way_there_and_back(command in command()) {
         let bytes = command.encode().unwrap();
         prop_assert_eq!(Command::decode(bytes).unwrap(), command);
+    }
+
+    #[test]
+    fn a_batch_made_of_bytes_is_the_batch_of_the_commands(commands in vec(command(), 0..5)) {
+        let bytes: Vec<Bytes> = commands.iter().map(|it| it.encode().unwrap()).collect();
+        let batch = encode_batch(&bytes).unwrap();
+        prop_assert_eq!(&batch, &Command::Batch(commands).encode().unwrap());
     }
 
     #[test]

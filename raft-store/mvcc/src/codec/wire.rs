@@ -4,6 +4,10 @@ use crate::layout::KeyValueMessage;
 use bytes::Bytes;
 use prost::{Message, Oneof};
 
+/// Of [`CommandKind::Batch`] and [`BatchMessage::commands`], for those who write them by hand.
+pub(super) const BATCH_TAG: u8 = 5;
+pub(super) const COMMANDS_TAG: u8 = 1;
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CommandMessage {
     #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5")]

@@ -1,0 +1,94 @@
+//! The store in one file, and a new cluster from such a file.
+
+use crate::data_dir::DataDir;
+use crate::error::Error;
+use crate::member::{Member, open_state};
+use quorate_log::{Identity, RaftLog};
+use quorate_raft::{ClusterMember, Restored};
+use quorate_seams::{Seams, spawn_blocking};
+use quorate_types::{ClusterId, MemberId};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+impl Member {
+    /// Writes everything that this member has applied to a new file, with a checksum over every
+    /// piece; gives its size in bytes. Serving goes on meanwhile.
+    ///
+    /// # Errors
+    /// The file exists or cannot be written; nothing is left behind then.
+    pub async fn backup(&self, path: impl Into<PathBuf> + Send) -> Result<u64, Error> {
+        let path = path.into();
+        let written = self.inner.consensus.backup(&path).await;
+        written.map_err(|source| Error::Backup { path, source })
+    }
+}
+
+/// Which member of which new cluster a backup becomes.
+#[derive(Clone, Debug)]
+pub struct Restore {
+    /// The new cluster: an id of its own, so that members of the old one are never mistaken for
+    /// members of the new one.
+    pub cluster: ClusterId,
+    /// The member whose directory is made.
+    pub id: MemberId,
+    /// All members of the new cluster. Restore the same file for each of them.
+    pub members: Vec<ClusterMember>,
+    /// Sizes of the raft log, as the member will be started with.
+    pub log: quorate_log::Options,
+}
+
+/// Makes the directory of a member of a new cluster from a backup; keys, revisions and leases are as
+/// they were. Start every member with the cluster's id afterwards.
+///
+/// # Errors
+/// The file is no backup or is damaged, or the directory is in use or holds something. A directory
+/// that was made in vain can be removed.
+pub async fn restore(
+    backup: impl Into<PathBuf> + Send,
+    data_dir: impl Into<PathBuf> + Send,
+    as_member: Restore,
+    seams: Seams,
+) -> Result<(), Error> {
+    let (backup, data_dir) = (backup.into(), data_dir.into());
+    let restored = spawn_blocking(move || fill(&backup, &data_dir, &as_member, &seams)).await;
+    restored.unwrap_or_else(|| {
+        Err(Error::Options { reason: "restoring panicked; see the log".to_owned() })
+    })
+}
+
+fn fill(backup: &Path, data_dir: &Path, to: &Restore, seams: &Seams) -> Result<(), Error> {
+    if !to.members.iter().any(|member| member.id == to.id) {
+        let reason = format!("members do not contain member {} itself: add it", to.id);
+        return Err(Error::Options { reason });
+    }
+    if seams.disk.exists(data_dir) {
+        let reason = "a backup is restored into a directory that does not exist yet".to_owned();
+        return Err(Error::Damaged { path: data_dir.to_owned(), reason });
+    }
+    let failed = |source| Error::Backup { path: backup.to_owned(), source };
+    // Looked at before anything is made, so that a wrong file name makes nothing.
+    std::fs::File::open(backup).map_err(failed)?;
+    let dir = DataDir::open(&seams.disk, data_dir, to.cluster, to.id)?;
+    let state = open_state(&dir.state(), None)?;
+    let restored = quorate_raft::restore(backup, &state, &dir.transfer(), to.cluster, &to.members);
+    begin_log(&dir, to, &restored.map_err(failed)?, seams)
+}
+
+/// A log that goes on behind the restored state.
+fn begin_log(dir: &DataDir, to: &Restore, from: &Restored, seams: &Seams) -> Result<(), Error> {
+    let path = dir.log();
+    let identity = Identity { cluster: to.cluster, member: to.id };
+    let failed = |source| Error::Log { path: path.clone(), source };
+    let log = RaftLog::open(seams.disk.clone(), &path, identity, to.log).map_err(failed)?;
+    let (done, durable) = mpsc::channel();
+    let told = done.clone();
+    // A receiver that is gone has failed already.
+    log.save_vote(from.vote.clone(), Box::new(move |result| drop(told.send(result))))
+        .and_then(|()| log.purge(from.last, Box::new(move |result| drop(done.send(result)))))
+        .map_err(failed)?;
+    for result in durable {
+        result.map_err(failed)?;
+    }
+    log.close();
+    Ok(())
+}

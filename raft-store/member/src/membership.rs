@@ -1,0 +1,58 @@
+//! Who belongs to the cluster, changed from any member.
+
+use crate::member::Member;
+use quorate_raft::{ClusterMember, MembershipChange, MembershipError};
+use quorate_types::MemberId;
+
+/// What came of a change: all members, or why nothing changed.
+type Changed = Result<Vec<ClusterMember>, MembershipError>;
+
+impl Member {
+    /// All members, voters first, as this one knows them.
+    #[must_use]
+    pub fn members(&self) -> Vec<ClusterMember> {
+        self.inner.consensus.members()
+    }
+
+    /// Takes a member in that receives everything and does not vote yet. Start it with
+    /// [`crate::MemberOptions::join`] and this very id and address. Harmless to repeat.
+    ///
+    /// # Errors
+    /// Id or address belong to another member, or no leader could be asked.
+    pub async fn add_learner(&self, id: MemberId, addr: impl Into<String> + Send) -> Changed {
+        self.change(MembershipChange::Add { id, addr: addr.into() }).await
+    }
+
+    /// Gives a learner a vote.
+    ///
+    /// # Errors
+    /// [`MembershipError::NotReady`] until it has nine tenths of the log, as in etcd;
+    /// [`MembershipError::Unhealthy`] if too few of the voters would answer.
+    pub async fn promote(&self, id: MemberId) -> Changed {
+        self.change(MembershipChange::Promote { id }).await
+    }
+
+    /// Takes a member out for good; its id must not come back. A leader may take itself out: it hands
+    /// leadership over first.
+    ///
+    /// # Errors
+    /// It is the last voter, or too few of those that are left would answer.
+    pub async fn remove(&self, id: MemberId) -> Changed {
+        if id == self.id() {
+            self.hand_over().await;
+        }
+        self.change(MembershipChange::Remove { id }).await
+    }
+
+    /// Notes that a member has moved to another address.
+    ///
+    /// # Errors
+    /// There is no such member, or the address belongs to another one.
+    pub async fn relocate(&self, id: MemberId, addr: impl Into<String> + Send) -> Changed {
+        self.change(MembershipChange::Move { id, addr: addr.into() }).await
+    }
+
+    async fn change(&self, change: MembershipChange) -> Changed {
+        self.inner.consensus.change_members(change).await
+    }
+}

@@ -1,0 +1,127 @@
+//! Backups taken while the store serves, and new clusters made from them.
+
+use crate::cluster::{PATIENCE, eventually, free_addresses, options, peers, start};
+use quorate_member::{
+    ClusterMember, Error, Member, MemberOptions, MembershipError, Restore, Role, restore,
+};
+use quorate_seams::Seams;
+use quorate_store::{RangeRequest, Store, Txn};
+use quorate_types::{ClusterId, LeaseId, MemberId};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const NEW: ClusterId = ClusterId(99);
+
+/// A store with a past, a lease and a backup.
+async fn backed_up(root: &Path) -> (Member, PathBuf) {
+    let member = start(options(root, 1, &free_addresses(1))).await;
+    member.wait_ready(PATIENCE).await.unwrap();
+    for number in 0..200 {
+        member.txn(Txn::put(format!("/{:03}", number % 100), format!("{number}"))).await.unwrap();
+    }
+    member.lease_grant(LeaseId(5), Duration::from_secs(3600)).await.unwrap();
+    let file = root.join("backup");
+    let bytes = member.backup(file.clone()).await.unwrap();
+    assert_eq!(bytes, std::fs::metadata(&file).unwrap().len());
+    (member, file)
+}
+
+fn voters(addresses: &[SocketAddr]) -> Vec<ClusterMember> {
+    let voter = |(id, addr)| ClusterMember { id, addr, role: Role::Voter };
+    peers(addresses).into_iter().map(voter).collect()
+}
+
+fn as_member(id: u64, members: &[ClusterMember]) -> Restore {
+    let log = quorate_log::Options { segment_bytes: 1 << 20, ..Default::default() };
+    Restore { cluster: NEW, id: MemberId(id), members: members.to_vec(), log }
+}
+
+fn restored(root: &Path, id: u64, addresses: &[SocketAddr]) -> MemberOptions {
+    let mut options = options(root, id, addresses);
+    options.cluster = NEW;
+    options
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_becomes_a_cluster_of_three_that_others_can_join() {
+    let old = tempfile::tempdir().unwrap();
+    let (member, file) = backed_up(old.path()).await;
+    let revision = member.status().revision;
+    let hash = member.hash_kv(revision).await.unwrap();
+    member.txn(Txn::put("/later", "not in the backup")).await.unwrap();
+
+    let root = tempfile::tempdir().unwrap();
+    let addresses = free_addresses(4);
+    let members = voters(&addresses[..3]);
+    let mut running = Vec::new();
+    for id in 1..=3 {
+        let options = restored(root.path(), id, &addresses[..3]);
+        let dir = options.data_dir.clone();
+        restore(&file, dir, as_member(id, &members), Seams::system()).await.unwrap();
+        running.push(start(options).await);
+    }
+    for member in &running {
+        member.wait_ready(PATIENCE).await.unwrap();
+        assert_eq!(member.status().revision, revision);
+        assert_eq!(member.hash_kv(revision).await.unwrap(), hash);
+        assert_eq!(member.members(), members);
+    }
+    let found = running[0].range(RangeRequest::prefix("/")).await.unwrap();
+    assert_eq!(found.kvs.len(), 100);
+    assert_eq!(running[1].leases().await.unwrap(), [LeaseId(5)]);
+    let past = running[2].range(RangeRequest::key("/007").at(found.kvs[7].create_revision)).await;
+    assert_eq!(past.unwrap().kvs[0].value, "7", "history is there as well");
+
+    let joining = restored(root.path(), 4, &addresses).peers(BTreeMap::new()).join();
+    let fourth = start(joining).await;
+    running[0].add_learner(MemberId(4), addresses[3].to_string()).await.unwrap();
+    eventually("the fourth has caught up", async || match running[0].promote(MemberId(4)).await {
+        Ok(_) | Err(MembershipError::NotLearner { .. }) => true,
+        Err(MembershipError::NotReady { .. } | MembershipError::InProgress) => false,
+        Err(error) => panic!("{error}"),
+    })
+    .await;
+    fourth.wait_ready(PATIENCE).await.unwrap();
+    assert_eq!(fourth.hash_kv(revision).await.unwrap(), hash);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_overwritten_and_nothing_damaged_is_restored() {
+    let root = tempfile::tempdir().unwrap();
+    let (member, file) = backed_up(root.path()).await;
+    let whole = std::fs::read(&file).unwrap();
+    let again = member.backup(file.clone()).await.unwrap_err().to_string();
+    assert!(again.contains("choose another name"), "{again}");
+    assert_eq!(std::fs::read(&file).unwrap(), whole);
+
+    let members = voters(&free_addresses(1));
+    let attempt = async |bytes: &[u8]| {
+        let (damaged, dir) = (root.path().join("damaged"), root.path().join("restored"));
+        std::fs::write(&damaged, bytes).unwrap();
+        let result = restore(&damaged, &dir, as_member(1, &members), Seams::system()).await;
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir).unwrap();
+        }
+        result
+    };
+    attempt(&whole).await.unwrap();
+    for cut in [0, 5, whole.len() / 2, whole.len() - 1] {
+        let error = attempt(&whole[..cut]).await.unwrap_err();
+        assert!(matches!(error, Error::Backup { .. }), "cut at {cut}: {error}");
+    }
+    let mut flipped = whole.clone();
+    let middle = whole.len() / 2;
+    flipped[middle] ^= 0x10;
+    let error = attempt(&flipped).await.unwrap_err();
+    assert!(matches!(error, Error::Backup { .. }), "{error}");
+
+    let occupied = root.path().join("occupied");
+    std::fs::create_dir(&occupied).unwrap();
+    let error = restore(&file, occupied, as_member(1, &members), Seams::system()).await;
+    assert!(error.unwrap_err().to_string().contains("does not exist yet"));
+    let missing = restore(root.path().join("none"), root.path().join("new"), as_member(1, &members), Seams::system());
+    assert!(missing.await.is_err());
+    assert!(!root.path().join("new").exists(), "a wrong name makes nothing");
+}

@@ -1,0 +1,146 @@
+//! Members come and go while the cluster serves.
+
+use crate::cluster::{PATIENCE, cluster, eventually, free_addresses, leader_first, options, start};
+use quorate_member::{Member, MemberOptions, MembershipError, Role};
+use quorate_store::{RangeRequest, Store, Txn};
+use quorate_types::{MemberId, Revision};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+async fn put_many(member: &Member, prefix: &str, count: u32) -> Revision {
+    let mut last = Revision::NONE;
+    for number in 0..count {
+        let put = member.txn(Txn::put(format!("{prefix}/{number}"), "v")).await;
+        last = put.unwrap().revision;
+    }
+    last
+}
+
+fn joining(root: &Path, id: u64, addresses: &[SocketAddr]) -> MemberOptions {
+    options(root, id, addresses).peers(BTreeMap::new()).join()
+}
+
+/// Promotes as soon as the learner has caught up.
+async fn promote(via: &Member, id: MemberId) {
+    eventually("the learner has caught up", async || match via.promote(id).await {
+        Ok(_) | Err(MembershipError::NotLearner { .. }) => true,
+        Err(MembershipError::NotReady { .. } | MembershipError::InProgress) => false,
+        Err(error) => panic!("{error}"),
+    })
+    .await;
+}
+
+async fn same_state(members: &[&Member], revision: Revision) {
+    let mut hashes = Vec::new();
+    for member in members {
+        member.wait_ready(PATIENCE).await.unwrap();
+        hashes.push(member.hash_kv(revision).await.unwrap());
+    }
+    assert!(hashes.windows(2).all(|pair| pair[0] == pair[1]), "{hashes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_of_one_grows_to_three_loses_its_first_member_and_goes_on() {
+    let root = tempfile::tempdir().unwrap();
+    let addresses = free_addresses(3);
+    let first = start(options(root.path(), 1, &addresses[..1])).await;
+    first.wait_ready(PATIENCE).await.unwrap();
+    put_many(&first, "before", 50).await;
+    let mut joined = Vec::new();
+    for id in 2..=3 {
+        let member = start(joining(root.path(), id, &addresses)).await;
+        let address = addresses[usize::try_from(id).unwrap() - 1].to_string();
+        let members = first.add_learner(MemberId(id), address.clone()).await.unwrap();
+        let added = members.iter().find(|member| member.id == MemberId(id)).unwrap();
+        assert_eq!((added.role, &added.addr), (Role::Learner, &address));
+        let again = first.add_learner(MemberId(id), address).await.unwrap();
+        assert_eq!(again, members, "harmless to repeat");
+        promote(&first, MemberId(id)).await;
+        joined.push(member);
+    }
+    assert!(first.members().iter().all(|member| member.role == Role::Voter));
+    put_many(&joined[0], "grown", 20).await;
+    first.kill().await;
+
+    let revision = put_many(&joined[1], "after", 20).await;
+    same_state(&[&joined[0], &joined[1]], revision).await;
+    let members = joined[0].remove(MemberId(1)).await.unwrap();
+    assert_eq!(members.iter().map(|member| member.id.0).collect::<Vec<_>>(), [2, 3]);
+    let found = joined[1].range(RangeRequest::prefix("before/")).await.unwrap();
+    assert_eq!(found.kvs.len(), 50);
+    let gone = joined[0].remove(MemberId(1)).await.unwrap_err();
+    assert_eq!(gone, MembershipError::NotFound { id: MemberId(1) });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_is_replaced_and_a_leader_takes_itself_out() {
+    let root = tempfile::tempdir().unwrap();
+    let members = leader_first(cluster(root.path().to_owned(), 3).await).await;
+    let [leader, second, third] = &members[..] else { panic!("three members") };
+    put_many(leader, "before", 20).await;
+    third.kill().await;
+    leader.remove(third.id()).await.unwrap();
+    let addresses = free_addresses(4);
+    let fourth = start(joining(root.path(), 4, &addresses)).await;
+    leader.add_learner(MemberId(4), addresses[3].to_string()).await.unwrap();
+    promote(leader, MemberId(4)).await;
+
+    leader.remove(leader.id()).await.unwrap();
+    eventually("another leads", async || {
+        let known = second.status().leader;
+        known.is_some() && known != Some(leader.id())
+    })
+    .await;
+    let revision = put_many(second, "after", 20).await;
+    same_state(&[second, &fourth], revision).await;
+    let integrity = second.verify().await.unwrap();
+    assert_eq!((integrity.hashes.len(), integrity.is_whole()), (2, true), "{integrity:?}");
+    assert_eq!(second.members().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_that_cannot_be_right_are_refused_from_every_member() {
+    let root = tempfile::tempdir().unwrap();
+    let members = leader_first(cluster(root.path().to_owned(), 3).await).await;
+    let before = members[0].members();
+    let addr = |id: MemberId| before.iter().find(|it| it.id == id).unwrap().addr.clone();
+    for asked in &members {
+        let (id, other) = (members[0].id(), members[1].id());
+        let exists = asked.add_learner(id, "127.0.0.1:1").await.unwrap_err();
+        assert_eq!(exists, MembershipError::Exists { id, addr: addr(id) });
+        let in_use = asked.add_learner(MemberId(9), addr(id)).await.unwrap_err();
+        assert_eq!(in_use, MembershipError::AddressInUse { id, addr: addr(id) });
+        let missing = asked.promote(MemberId(9)).await.unwrap_err();
+        assert_eq!(missing, MembershipError::NotFound { id: MemberId(9) });
+        let voter = asked.promote(other).await.unwrap_err();
+        assert_eq!(voter, MembershipError::NotLearner { id: other });
+        assert_eq!(asked.members(), before);
+    }
+
+    // A learner that does not run never catches up.
+    members[1].add_learner(MemberId(9), "127.0.0.1:9").await.unwrap();
+    let lags = members[1].promote(MemberId(9)).await.unwrap_err();
+    assert!(matches!(lags, MembershipError::NotReady { matched: 0, .. }), "{lags}");
+    members[1].remove(MemberId(9)).await.unwrap();
+
+    // With one of three down, the majority of what would be left is not there.
+    members[2].kill().await;
+    eventually("the cluster would be left without a majority", async || {
+        matches!(
+            members[0].remove(members[1].id()).await,
+            Err(MembershipError::Unhealthy { active: 1, voters: 2 })
+        )
+    })
+    .await;
+    assert_eq!(members[0].members(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_voter_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let member = start(options(root.path(), 1, &free_addresses(1))).await;
+    member.wait_ready(PATIENCE).await.unwrap();
+    let error = member.remove(MemberId(1)).await.unwrap_err();
+    assert_eq!(error, MembershipError::LastVoter { id: MemberId(1) });
+}

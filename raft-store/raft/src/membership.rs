@@ -1,0 +1,384 @@
+//! Who belongs to the cluster, and changing it while it runs.
+//!
+//! Place: asked on any member, decided and carried out by the leader.
+//!
+//! Invariants: a new member is a learner first and gets a vote only once it has caught up; no change
+//! may leave the members that answer without a majority (etcd's `strict-reconfig-check`); a change
+//! asked for twice is done once.
+
+use crate::consensus::{Consensus, Inner};
+use crate::requests::{Attempt, Request, stopped};
+use crate::transport::Method;
+use crate::types::{Node, TypeConfig};
+use crate::wire;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use openraft::ChangeMembers;
+use openraft::async_runtime::{Instant, WatchReceiver};
+use openraft::error::{ChangeMembershipError, ClientWriteError, RaftError};
+use quorate_store::Error as StoreError;
+use quorate_types::MemberId;
+use std::collections::{BTreeMap, BTreeSet};
+use thiserror::Error;
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Votes and counts for a majority.
+    Voter,
+    /// Receives everything and decides nothing.
+    Learner,
+}
+
+/// A member as the cluster knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterMember {
+    /// Its id, never used for another member.
+    pub id: MemberId,
+    /// Its address for member-to-member traffic, `host:port`.
+    pub addr: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A change of who belongs to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MembershipChange {
+    /// Takes in a learner.
+    Add {
+        /// Its id: one that this cluster has never had.
+        id: MemberId,
+        /// Its address, `host:port`.
+        addr: String,
+    },
+    /// Gives a learner that has caught up a vote.
+    Promote {
+        /// The learner.
+        id: MemberId,
+    },
+    /// Takes a member out for good.
+    Remove {
+        /// The member.
+        id: MemberId,
+    },
+    /// Notes the new address of a member.
+    Move {
+        /// The member.
+        id: MemberId,
+        /// Its new address, `host:port`.
+        addr: String,
+    },
+}
+
+/// Why the cluster's members stay as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MembershipError {
+    /// The id is taken.
+    #[error("member {id} exists already, at {addr}: give the new member an id of its own")]
+    Exists {
+        /// The id.
+        id: MemberId,
+        /// Where the member of that id is.
+        addr: String,
+    },
+    /// The address is taken.
+    #[error("address {addr} belongs to member {id} already: remove that one first")]
+    AddressInUse {
+        /// Whose it is.
+        id: MemberId,
+        /// The address.
+        addr: String,
+    },
+    /// There is no such member.
+    #[error("member {id} does not exist: it was never added, or was removed")]
+    NotFound {
+        /// The id.
+        id: MemberId,
+    },
+    /// Only a learner can be promoted.
+    #[error("member {id} has a vote already")]
+    NotLearner {
+        /// The member.
+        id: MemberId,
+    },
+    /// The learner lags.
+    #[error("learner {id} has not caught up: it has {matched} of {last} log entries; wait and try again")]
+    NotReady {
+        /// The learner.
+        id: MemberId,
+        /// Entries that it has.
+        matched: u64,
+        /// Entries that the leader has.
+        last: u64,
+    },
+    /// Too few of the members left would answer.
+    #[error(
+        "{active} of {voters} members would answer after this change, fewer than a majority: start the \
+         members that are down, or remove those first"
+    )]
+    Unhealthy {
+        /// Voters that answered the leader lately and would be left.
+        active: usize,
+        /// Voters that would be left.
+        voters: usize,
+    },
+    /// The last voter cannot go.
+    #[error("member {id} is the only one with a vote: shut the cluster down instead")]
+    LastVoter {
+        /// The member.
+        id: MemberId,
+    },
+    /// Another change is under way.
+    #[error("another change of members is under way: wait and try again")]
+    InProgress,
+    /// The leader could not be asked, or its answer was lost.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Consensus {
+    /// All members, voters first, each by id; as this member knows them.
+    #[must_use]
+    pub fn members(&self) -> Vec<ClusterMember> {
+        self.inner.members()
+    }
+
+    /// Changes who belongs to the cluster, on whichever member leads, and answers with all members.
+    /// Harmless to repeat.
+    ///
+    /// # Errors
+    /// See [`MembershipError`]; nothing has changed then, except perhaps after
+    /// [`MembershipError::Store`].
+    pub async fn change_members(
+        &self,
+        change: MembershipChange,
+    ) -> Result<Vec<ClusterMember>, MembershipError> {
+        let here = || -> BoxFuture<'_, _> { Box::pin(self.change_members_here(change.clone())) };
+        let request = Request {
+            method: Method::ChangeMembers,
+            body: wire::encode_change(&change),
+            idempotent: true,
+            here: &here,
+            decode: |bytes| wire::decode_changed(bytes).map_err(|error| error.to_string()),
+        };
+        self.at_leader(request).await?
+    }
+
+    pub(crate) async fn serve_change(&self, body: Bytes) -> Attempt<Bytes> {
+        match wire::decode_change(body) {
+            Ok(change) => {
+                let attempt = self.change_members_here(change).await;
+                attempt.map(|changed| Attempt::Done(wire::encode_changed(&changed)))
+            }
+            Err(error) => Attempt::Refused(error.to_string()),
+        }
+    }
+
+    async fn change_members_here(
+        &self,
+        change: MembershipChange,
+    ) -> Attempt<Result<Vec<ClusterMember>, MembershipError>> {
+        let _one = self.inner.changing.lock().await;
+        if !self.inner.raft.is_leader() {
+            return Attempt::Refused("this member does not lead".to_owned());
+        }
+        let plan = match self.inner.plan(&change) {
+            Ok(Some(plan)) => plan,
+            Ok(None) => return Attempt::Done(Ok(self.members())),
+            Err(error) => return Attempt::Done(Err(error)),
+        };
+        match self.inner.raft.change_membership(plan, false).await {
+            Ok(_) => Attempt::Done(Ok(self.members())),
+            Err(RaftError::APIError(error)) => refused(error),
+            Err(RaftError::Fatal(fatal)) => stopped(&fatal),
+        }
+    }
+}
+
+fn refused<T>(error: ClientWriteError<TypeConfig>) -> Attempt<Result<T, MembershipError>> {
+    match error {
+        ClientWriteError::ChangeMembershipError(ChangeMembershipError::InProgress(_)) => {
+            Attempt::Done(Err(MembershipError::InProgress))
+        }
+        ClientWriteError::LogEntryDiscarded(_) => Attempt::Unknown(error.to_string()),
+        error => Attempt::Refused(error.to_string()),
+    }
+}
+
+type Plan = ChangeMembers<u64, Node>;
+
+impl Inner {
+    fn members(&self) -> Vec<ClusterMember> {
+        let metrics = self.raft.metrics();
+        let config = metrics.borrow_watched().membership_config.clone();
+        let voters: BTreeSet<u64> = config.voter_ids().collect();
+        let mut members: Vec<_> = config
+            .nodes()
+            .map(|(id, node)| ClusterMember {
+                id: MemberId(*id),
+                addr: node.addr.clone(),
+                role: if voters.contains(id) { Role::Voter } else { Role::Learner },
+            })
+            .collect();
+        members.sort_by_key(|member| (member.role != Role::Voter, member.id));
+        members
+    }
+
+    /// What to ask of openraft; nothing if the change has been made before.
+    fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
+        let members = self.members();
+        match change {
+            MembershipChange::Add { id, addr } => add(&members, *id, addr),
+            MembershipChange::Promote { id } => {
+                if find(&members, *id)?.role == Role::Voter {
+                    return Err(MembershipError::NotLearner { id: *id });
+                }
+                self.check_caught_up(*id)?;
+                self.check_majority(&members, |voters| voters.insert(*id))?;
+                Ok(Some(ChangeMembers::AddVoterIds(BTreeSet::from([id.0]))))
+            }
+            MembershipChange::Remove { id } => self.remove(&members, *id),
+            MembershipChange::Move { id, addr } => relocate(&members, *id, addr),
+        }
+    }
+
+    fn remove(
+        &self,
+        members: &[ClusterMember],
+        id: MemberId,
+    ) -> Result<Option<Plan>, MembershipError> {
+        // Removing twice is removing once; an id that never was is a mistake that this cannot tell.
+        let Ok(member) = find(members, id) else { return Err(MembershipError::NotFound { id }) };
+        if member.role == Role::Learner {
+            return Ok(Some(ChangeMembers::RemoveNodes(BTreeSet::from([id.0]))));
+        }
+        if members.iter().filter(|member| member.role == Role::Voter).count() == 1 {
+            return Err(MembershipError::LastVoter { id });
+        }
+        self.check_majority(members, |voters| voters.remove(&id))?;
+        Ok(Some(ChangeMembers::RemoveVoters(BTreeSet::from([id.0]))))
+    }
+
+    /// etcd's rule: a learner is ready when it has nine tenths of the leader's log.
+    fn check_caught_up(&self, id: MemberId) -> Result<(), MembershipError> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let last = metrics.last_log_index.map_or(0, |index| index + 1);
+        let matched = metrics.replication.as_ref().and_then(|all| all.get(&id.0).cloned().flatten());
+        let matched = matched.map_or(0, |log_id| log_id.index + 1);
+        if matched.saturating_mul(10) < last.saturating_mul(9) {
+            return Err(MembershipError::NotReady { id, matched, last });
+        }
+        Ok(())
+    }
+
+    /// Whether a majority of the voters after a change has answered the leader lately.
+    fn check_majority(
+        &self,
+        members: &[ClusterMember],
+        change: impl FnOnce(&mut BTreeSet<MemberId>) -> bool,
+    ) -> Result<(), MembershipError> {
+        let voters = members.iter().filter(|member| member.role == Role::Voter);
+        let mut voters: BTreeSet<MemberId> = voters.map(|member| member.id).collect();
+        change(&mut voters);
+        let answering = self.answering();
+        let active = voters.iter().filter(|id| answering.contains(id)).count();
+        if active * 2 <= voters.len() {
+            return Err(MembershipError::Unhealthy { active, voters: voters.len() });
+        }
+        Ok(())
+    }
+
+    /// The members that the leader has heard of within two election timeouts, itself included.
+    fn answering(&self) -> BTreeSet<MemberId> {
+        let lately = self.options.timing.election_max * 2;
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let heard = metrics.heartbeat.iter().flatten();
+        heard
+            .filter(|(_, at)| at.as_ref().is_some_and(|at| at.elapsed() <= lately))
+            .map(|(id, _)| MemberId(*id))
+            .chain([self.options.id])
+            .collect()
+    }
+}
+
+fn find(members: &[ClusterMember], id: MemberId) -> Result<&ClusterMember, MembershipError> {
+    members.iter().find(|member| member.id == id).ok_or(MembershipError::NotFound { id })
+}
+
+fn add(
+    members: &[ClusterMember],
+    id: MemberId,
+    addr: &str,
+) -> Result<Option<Plan>, MembershipError> {
+    if let Ok(member) = find(members, id) {
+        if member.addr == addr {
+            return Ok(None);
+        }
+        return Err(MembershipError::Exists { id, addr: member.addr.clone() });
+    }
+    check_address(members, id, addr)?;
+    Ok(Some(ChangeMembers::AddNodes(node(id, addr))))
+}
+
+fn relocate(
+    members: &[ClusterMember],
+    id: MemberId,
+    addr: &str,
+) -> Result<Option<Plan>, MembershipError> {
+    if find(members, id)?.addr == addr {
+        return Ok(None);
+    }
+    check_address(members, id, addr)?;
+    Ok(Some(ChangeMembers::SetNodes(node(id, addr))))
+}
+
+fn check_address(
+    members: &[ClusterMember],
+    id: MemberId,
+    addr: &str,
+) -> Result<(), MembershipError> {
+    match members.iter().find(|member| member.addr == addr && member.id != id) {
+        Some(other) => {
+            Err(MembershipError::AddressInUse { id: other.id, addr: addr.to_owned() })
+        }
+        None => Ok(()),
+    }
+}
+
+fn node(id: MemberId, addr: &str) -> BTreeMap<u64, Node> {
+    BTreeMap::from([(id.0, Node { addr: addr.to_owned() })])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members() -> Vec<ClusterMember> {
+        let member = |id, role| ClusterMember { id: MemberId(id), addr: format!("host-{id}:1"), role };
+        vec![member(1, Role::Voter), member(2, Role::Learner)]
+    }
+
+    #[test]
+    fn adding_is_harmless_to_repeat_and_never_takes_an_id_or_address_twice() {
+        let again = add(&members(), MemberId(2), "host-2:1");
+        assert_eq!(again, Ok(None));
+        let taken = add(&members(), MemberId(2), "host-3:1").unwrap_err();
+        assert_eq!(taken, MembershipError::Exists { id: MemberId(2), addr: "host-2:1".into() });
+        let in_use = add(&members(), MemberId(3), "host-1:1").unwrap_err();
+        let expected = MembershipError::AddressInUse { id: MemberId(1), addr: "host-1:1".into() };
+        assert_eq!(in_use, expected);
+        assert!(matches!(add(&members(), MemberId(3), "host-3:1"), Ok(Some(_))));
+    }
+
+    #[test]
+    fn moving_needs_a_member_and_a_free_address() {
+        let missing = relocate(&members(), MemberId(9), "host-9:1").unwrap_err();
+        assert_eq!(missing, MembershipError::NotFound { id: MemberId(9) });
+        assert_eq!(relocate(&members(), MemberId(1), "host-1:1"), Ok(None));
+        assert!(relocate(&members(), MemberId(1), "host-2:1").is_err());
+        assert!(matches!(relocate(&members(), MemberId(1), "host-7:1"), Ok(Some(_))));
+    }
+}
