@@ -66,7 +66,6 @@ impl Member {
         }
         Ok(Integrity { revision, hashes })
     }
-
 }
 
 /// Serves another member's question.

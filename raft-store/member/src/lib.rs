@@ -35,9 +35,9 @@ mod status;
 mod store;
 mod watching;
 
+pub use backup::{Restore, restore};
 pub use error::Error;
 pub use integrity::Integrity;
 pub use member::Member;
 pub use options::MemberOptions;
-pub use backup::{Restore, restore};
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};

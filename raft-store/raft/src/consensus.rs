@@ -103,20 +103,20 @@ impl Consensus {
             let (reads, drive) = read_indexes(inner.clone());
             tasks.spawn(drive);
             Inner {
-            options,
-            raft,
-            transport: parts.transport,
-            clock: parts.seams.clock,
-            scratch,
-            state: shared,
-            applied,
-            proposals,
-            reads,
-            changing: Mutex::default(),
-            leadership,
-            released: Mutex::new(released),
-            tasks,
-        }
+                options,
+                raft,
+                transport: parts.transport,
+                clock: parts.seams.clock,
+                scratch,
+                state: shared,
+                applied,
+                proposals,
+                reads,
+                changing: Mutex::default(),
+                leadership,
+                released: Mutex::new(released),
+                tasks,
+            }
         });
         let consensus = Self { inner };
         consensus.form().await?;

@@ -103,7 +103,9 @@ pub enum MembershipError {
         id: MemberId,
     },
     /// The learner lags.
-    #[error("learner {id} has not caught up: it has {matched} of {last} log entries; wait and try again")]
+    #[error(
+        "learner {id} has not caught up: it has {matched} of {last} log entries; wait and try again"
+    )]
     NotReady {
         /// The learner.
         id: MemberId,
@@ -265,7 +267,8 @@ impl Inner {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let last = metrics.last_log_index.map_or(0, |index| index + 1);
-        let matched = metrics.replication.as_ref().and_then(|all| all.get(&id.0).cloned().flatten());
+        let matched =
+            metrics.replication.as_ref().and_then(|all| all.get(&id.0).cloned().flatten());
         let matched = matched.map_or(0, |log_id| log_id.index + 1);
         if matched.saturating_mul(10) < last.saturating_mul(9) {
             return Err(MembershipError::NotReady { id, matched, last });
@@ -341,9 +344,7 @@ fn check_address(
     addr: &str,
 ) -> Result<(), MembershipError> {
     match members.iter().find(|member| member.addr == addr && member.id != id) {
-        Some(other) => {
-            Err(MembershipError::AddressInUse { id: other.id, addr: addr.to_owned() })
-        }
+        Some(other) => Err(MembershipError::AddressInUse { id: other.id, addr: addr.to_owned() }),
         None => Ok(()),
     }
 }
@@ -357,7 +358,8 @@ mod tests {
     use super::*;
 
     fn members() -> Vec<ClusterMember> {
-        let member = |id, role| ClusterMember { id: MemberId(id), addr: format!("host-{id}:1"), role };
+        let member =
+            |id, role| ClusterMember { id: MemberId(id), addr: format!("host-{id}:1"), role };
         vec![member(1, Role::Voter), member(2, Role::Learner)]
     }
 

@@ -207,7 +207,9 @@ impl Consensus {
                 }
                 None => return Err(Error::Timeout),
             };
-            if self.inner.clock.now() >= deadline {
+            // Whoever says who leads has ended, and with it everything that could serve.
+            let stopped = known.has_changed().is_err();
+            if stopped || self.inner.clock.now() >= deadline {
                 return Err(Error::unavailable(reason));
             }
             let pause = self.inner.options.timing.heartbeat.min(Duration::from_millis(25));

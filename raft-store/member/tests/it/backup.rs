@@ -121,7 +121,12 @@ async fn nothing_is_overwritten_and_nothing_damaged_is_restored() {
     std::fs::create_dir(&occupied).unwrap();
     let error = restore(&file, occupied, as_member(1, &members), Seams::system()).await;
     assert!(error.unwrap_err().to_string().contains("does not exist yet"));
-    let missing = restore(root.path().join("none"), root.path().join("new"), as_member(1, &members), Seams::system());
+    let missing = restore(
+        root.path().join("none"),
+        root.path().join("new"),
+        as_member(1, &members),
+        Seams::system(),
+    );
     assert!(missing.await.is_err());
     assert!(!root.path().join("new").exists(), "a wrong name makes nothing");
 }

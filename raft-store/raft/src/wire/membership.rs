@@ -131,11 +131,13 @@ fn refusal(error: &MembershipError) -> RefusalMsg {
 pub(crate) fn decode_changed(bytes: Bytes) -> Result<Changed, WireError> {
     const NAME: &str = "changed members";
     let message: ChangedMsg = decode(NAME, bytes)?;
-    let RefusalMsg { kind, id, addr, have, want } = match required(NAME, "outcome", message.outcome)?
-    {
-        Outcome::Members(members) => return Ok(Ok(members.members.into_iter().map(from).collect())),
-        Outcome::Refusal(refusal) => refusal,
-    };
+    let RefusalMsg { kind, id, addr, have, want } =
+        match required(NAME, "outcome", message.outcome)? {
+            Outcome::Members(members) => {
+                return Ok(Ok(members.members.into_iter().map(from).collect()));
+            }
+            Outcome::Refusal(refusal) => refusal,
+        };
     let id = MemberId(id);
     let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
     Ok(Err(match kind {
