@@ -37,6 +37,24 @@ pub enum Error {
     /// A key must not be empty.
     #[error("key is not provided")]
     EmptyKey,
+    /// A put keeps value or lease of a key that does not exist.
+    #[error("key not found: {key:?} must exist for its value or lease to be kept")]
+    KeyNotFound {
+        /// The key, lossily as text.
+        key: String,
+    },
+    /// A put gives a value and asks to keep the old one.
+    #[error("value is provided for {key:?} though the old one is to be kept: leave it empty")]
+    ValueProvided {
+        /// The key, lossily as text.
+        key: String,
+    },
+    /// A put names a lease and asks to keep the old one.
+    #[error("lease is provided for {key:?} though the old one is to be kept: leave it out")]
+    LeaseProvided {
+        /// The key, lossily as text.
+        key: String,
+    },
     /// One transaction writes a key twice.
     #[error("duplicate key {key:?} given in txn request")]
     DuplicateKey {
@@ -58,6 +76,29 @@ pub enum Error {
         bytes: usize,
         /// Bytes allowed.
         limit: usize,
+    },
+    /// The request makes no sense whatever the state is.
+    #[error("request is invalid: {reason}")]
+    Invalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store is over its quota: only what does not make it grow is served.
+    #[error("database space exceeded: delete keys, compact and defragment, then disarm the alarm")]
+    NoSpace,
+    /// The identified request was applied before, but its answer is no longer kept.
+    #[error("the request was applied before, at revision {revision}: read what it has left")]
+    AlreadyApplied {
+        /// The store's revision after it.
+        revision: Revision,
+    },
+    /// The application's own command was refused by the application.
+    #[error("{machine} refused the command: {reason}")]
+    Refused {
+        /// Name of the application's machine.
+        machine: String,
+        /// Its words.
+        reason: String,
     },
     /// No such lease.
     #[error("requested lease {0} not found")]
@@ -111,7 +152,7 @@ impl Error {
     #[must_use]
     pub fn certainty(&self) -> Certainty {
         match self {
-            Self::Timeout | Self::Fatal { .. } => Certainty::Unknown,
+            Self::Timeout | Self::Fatal { .. } | Self::AlreadyApplied { .. } => Certainty::Unknown,
             Self::Unavailable { certainty, .. } => *certainty,
             _ => Certainty::DefinitelyNot,
         }

@@ -25,6 +25,7 @@ mod kv;
 mod lease;
 mod memory;
 mod range;
+mod shape;
 mod store;
 mod txn;
 mod watch;
@@ -33,7 +34,11 @@ pub use error::{Certainty, Error};
 pub use kv::KeyValue;
 pub use lease::{LeaseGranted, LeaseTimeToLive};
 pub use memory::MemoryStore;
-pub use range::{Consistency, KeyRange, RangeRequest, RangeResponse};
+pub use range::{
+    Consistency, KeyRange, RangeRequest, RangeResponse, RevisionFilter, Sort, SortTarget,
+};
 pub use store::{SharedStore, Status, Store};
-pub use txn::{Compare, CompareOp, CompareTarget, Op, OpResponse, PutOp, Txn, TxnResponse};
-pub use watch::{Event, EventKind, WatchBatch, WatchRequest, WatchStream};
+pub use txn::{
+    Compare, CompareOp, CompareTarget, Op, OpResponse, PutOp, RequestId, Txn, TxnResponse,
+};
+pub use watch::{Event, EventKind, ProgressBell, WatchBatch, WatchRequest, WatchStream};

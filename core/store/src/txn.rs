@@ -59,6 +59,14 @@ impl Compare {
         }
     }
 
+    fn bytes(&self) -> usize {
+        let value = match &self.target {
+            CompareTarget::Value(value) => value.len(),
+            _ => 0,
+        };
+        self.range.bytes() + value
+    }
+
     /// The key was last changed at exactly this revision.
     pub fn mod_revision(key: impl Into<Bytes>, revision: Revision) -> Self {
         Self {
@@ -70,7 +78,7 @@ impl Compare {
 }
 
 /// A put.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutOp {
     /// The key.
     pub key: Bytes,
@@ -80,6 +88,10 @@ pub struct PutOp {
     pub lease: LeaseId,
     /// Answer with the key as it was.
     pub prev_kv: bool,
+    /// Keep the value that the key has, which must exist before the transaction; `value` is empty.
+    pub ignore_value: bool,
+    /// Keep the lease that the key has, which must exist before the transaction; `lease` is none.
+    pub ignore_lease: bool,
 }
 
 /// One operation of a transaction.
@@ -97,24 +109,39 @@ pub enum Op {
         /// Answer with the keys as they were.
         prev_kv: bool,
     },
+    /// A transaction of its own, whose conditions are evaluated before any operation of the
+    /// outermost one.
+    Txn(Txn),
 }
 
 impl Op {
     /// Writes a key without a lease.
     pub fn put(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
-        Self::Put(PutOp {
-            key: key.into(),
-            value: value.into(),
-            lease: LeaseId::NONE,
-            prev_kv: false,
-        })
+        Self::Put(PutOp { key: key.into(), value: value.into(), ..PutOp::default() })
     }
 
     /// Deletes one key.
     pub fn delete(key: impl Into<Bytes>) -> Self {
         Self::Delete { range: KeyRange::Key(key.into()), prev_kv: false }
     }
+
+    /// Steps and bytes.
+    fn weigh(&self) -> (usize, usize) {
+        match self {
+            Self::Put(put) => (1, put.key.len() + put.value.len()),
+            Self::Range(request) => (1, request.range.bytes()),
+            Self::Delete { range, .. } => (1, range.bytes()),
+            Self::Txn(nested) => {
+                let (steps, bytes) = nested.weigh();
+                (steps + 1, bytes)
+            }
+        }
+    }
 }
+
+/// Names a request, so that sending it again cannot apply it again. Draw one at random for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub u128);
 
 /// If every compare holds, the operations of `success`, otherwise those of `failure`; one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -127,7 +154,14 @@ pub struct Txn {
     pub failure: Vec<Op>,
     /// Refuse with [`crate::Error::Fenced`] unless the entry that carries this transaction was
     /// appended by the leader of this term: what a deposed leader's controllers still write is void.
+    /// Holds in nested transactions, too, whichever branch they are in.
     pub fence: Option<Term>,
+    /// The request's name, only on the outermost transaction. Of the transactions that were applied
+    /// under a name, the last [`quorate_types::limits::REQUEST_WINDOW`] are remembered: a repeat
+    /// answers as the first did, or with [`crate::Error::AlreadyApplied`] if that answer was larger
+    /// than [`quorate_types::limits::MAX_REMEMBERED_OUTCOME`], and applies nothing. A refusal is not
+    /// remembered, for it has changed nothing.
+    pub request_id: Option<RequestId>,
 }
 
 impl Txn {
@@ -167,17 +201,54 @@ impl Txn {
         self
     }
 
-    /// Bytes of keys and values, by which [`quorate_types::limits::MAX_REQUEST_BYTES`] is held.
+    /// Names the request, see [`Txn::request_id`].
+    #[must_use]
+    pub fn identified(mut self, id: RequestId) -> Self {
+        self.request_id = Some(id);
+        self
+    }
+
+    /// The operations that may run: those of both branches, nested ones not entered.
+    pub fn ops_of_both_branches(&self) -> impl Iterator<Item = &Op> {
+        self.success.iter().chain(&self.failure)
+    }
+
+    /// Whether it puts a key in any branch, nested ones included: what a full store refuses.
+    #[must_use]
+    pub fn has_puts(&self) -> bool {
+        self.ops_of_both_branches().any(|op| match op {
+            Op::Put(_) => true,
+            Op::Txn(nested) => nested.has_puts(),
+            Op::Range(_) | Op::Delete { .. } => false,
+        })
+    }
+
+    /// Whether nothing in it can change the store, in whichever branch.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.ops_of_both_branches().all(|op| match op {
+            Op::Range(_) => true,
+            Op::Txn(nested) => nested.is_read_only(),
+            Op::Put(_) | Op::Delete { .. } => false,
+        })
+    }
+
+    /// Bytes of all keys, range ends and values, nested ones included, and [`Txn::STEP_BYTES`] for
+    /// each compare and operation beyond the first: what
+    /// [`quorate_types::limits::MAX_REQUEST_BYTES`] bounds.
     #[must_use]
     pub fn payload_bytes(&self) -> usize {
-        let op = |op: &Op| match op {
-            Op::Put(put) => put.key.len() + put.value.len(),
-            Op::Range(range) => range.range.start().len(),
-            Op::Delete { range, .. } => range.start().len(),
-        };
-        let compare = |compare: &Compare| compare.range.start().len();
-        self.compares.iter().map(compare).sum::<usize>()
-            + self.success.iter().chain(&self.failure).map(op).sum::<usize>()
+        let (steps, bytes) = self.weigh();
+        bytes + steps.saturating_sub(1) * Self::STEP_BYTES
+    }
+
+    /// What a compare or an operation counts beside its keys and values.
+    pub const STEP_BYTES: usize = 8;
+
+    fn weigh(&self) -> (usize, usize) {
+        let compares = self.compares.iter().map(|compare| (1, compare.bytes()));
+        let ops = self.ops_of_both_branches().map(Op::weigh);
+        compares.chain(ops).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 }
 
@@ -199,12 +270,15 @@ pub enum OpResponse {
         /// The keys as they were, if asked for.
         prev_kvs: Vec<KeyValue>,
     },
+    /// Of a nested transaction.
+    Txn(TxnResponse),
 }
 
 /// The answer of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnResponse {
-    /// The store's revision after the transaction: grown by one if a key changed.
+    /// The store's revision after the transaction: grown by one if a key changed. Of a nested one:
+    /// grown by one if a key had changed by its end.
     pub revision: Revision,
     /// Whether the compares held.
     pub succeeded: bool,

@@ -70,18 +70,6 @@ fn is_short(request: &RangeRequest) -> bool {
         || (request.limit > 0 && request.limit <= SHORT_READ && !request.count_only)
 }
 
-fn check_txn(txn: &Txn) -> Result<(), Error> {
-    let bytes = txn.payload_bytes();
-    if bytes > limits::MAX_REQUEST_BYTES {
-        return Err(Error::TooLarge { bytes, limit: limits::MAX_REQUEST_BYTES });
-    }
-    let given = txn.compares.len().max(txn.success.len()).max(txn.failure.len());
-    if given > limits::MAX_TXN_OPS {
-        return Err(Error::TooManyOps { given, limit: limits::MAX_TXN_OPS });
-    }
-    Ok(())
-}
-
 fn unexpected(reply: &Reply) -> Error {
     Error::Fatal { reason: format!("the state answered another question: {reply:?}") }
 }
@@ -93,7 +81,7 @@ impl Store for Member {
     }
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
-        check_txn(&txn)?;
+        txn.check(limits::MAX_TXN_OPS)?;
         match self.inner.propose(&Command::Txn(txn)).await? {
             Reply::Txn(response) => Ok(response),
             other => Err(unexpected(&other)),
@@ -108,9 +96,7 @@ impl Store for Member {
     }
 
     async fn watch(&self, request: WatchRequest) -> Result<WatchStream, Error> {
-        if matches!(&request.range, KeyRange::Key(key) if key.is_empty()) {
-            return Err(Error::EmptyKey);
-        }
+        request.range.check()?;
         let state: Arc<Mvcc> = self.inner.state()?;
         Ok(self.inner.watches.guard(state.watch(request)))
     }
@@ -145,16 +131,14 @@ impl Store for Member {
         let remaining = self.inner.ask_lease(Method::LeaseTimeToLive, id).await?;
         self.inner.consensus.read_barrier().await?;
         let state = self.inner.state()?;
-        let seconds = state.lease(id)?.ok_or(Error::LeaseNotFound(id))?;
-        let granted = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let lease = state.lease(id)?.ok_or(Error::LeaseNotFound(id))?;
+        let granted = Duration::from_secs(u64::try_from(lease.ttl_seconds).unwrap_or(0));
         Ok(LeaseTimeToLive { id, granted, remaining, keys: state.lease_keys(id)? })
     }
 
     async fn leases(&self) -> Result<Vec<LeaseId>, Error> {
         self.inner.consensus.read_barrier().await?;
-        let mut ids: Vec<_> = self.inner.state()?.leases()?.into_iter().map(|(id, _)| id).collect();
-        ids.sort_unstable();
-        Ok(ids)
+        Ok(self.inner.state()?.leases()?.into_iter().map(|lease| lease.id).collect())
     }
 
     fn status(&self) -> Status {

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use quorate_store::{Error, LeaseGranted, Txn, TxnResponse};
-use quorate_types::{LeaseId, LogIndex, Revision, Term};
+use quorate_types::{LeaseId, LogIndex, MemberId, Revision, Term};
 
 /// How far the log has been applied; stored in the same atomic write as the data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,24 @@ pub struct Applied {
     pub term: Term,
     /// The last applied membership, opaque: its format is the raft glue's. Empty before the first.
     pub membership: Bytes,
+}
+
+/// Why the cluster serves less than it could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum AlarmKind {
+    /// A member's state is larger than its quota. While it is raised, transactions that put a key
+    /// in any branch and new leases are refused with [`Error::NoSpace`].
+    NoSpace,
+}
+
+/// An alarm, replicated: raised for one member, it holds for the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Alarm {
+    /// The member that has the problem.
+    pub member: MemberId,
+    /// Which problem.
+    pub kind: AlarmKind,
 }
 
 /// One request to the replicated state, as a log entry carries it.
@@ -41,6 +59,26 @@ pub enum Command {
         /// [`Error::LeaseNotFound`].
         ids: Vec<LeaseId>,
     },
+    /// Records how much of their time leases have left, so that a new leader does not give them the
+    /// whole of it again. Unknown leases are ignored.
+    LeaseCheckpoint {
+        /// Each lease and its remaining seconds; zero for its whole time to live.
+        remaining: Vec<(LeaseId, i64)>,
+    },
+    /// Raises an alarm, or disarms it.
+    Alarm {
+        /// Raise, otherwise disarm.
+        raise: bool,
+        /// Which one.
+        alarm: Alarm,
+    },
+    /// The application's own command, for one of its [`crate::Machine`]s.
+    Custom {
+        /// The machine's name.
+        machine: String,
+        /// What it is told.
+        body: Bytes,
+    },
     /// Independent commands that share one entry; each succeeds or is refused on its own.
     Batch(Vec<Command>),
 }
@@ -61,6 +99,20 @@ pub enum Reply {
     LeaseRevoked {
         /// The store's revision afterwards: grown by one if a key was deleted.
         revision: Revision,
+    },
+    /// Of a checkpoint of leases.
+    LeaseCheckpointed {
+        /// How many of the leases exist.
+        known: u64,
+    },
+    /// Of a change of alarms: those that are raised now.
+    Alarms(Vec<Alarm>),
+    /// Of the application's own command.
+    Custom {
+        /// The store's revision afterwards: grown by one if a key changed.
+        revision: Revision,
+        /// The machine's answer.
+        answer: Bytes,
     },
     /// Of a batch, one for each of its commands.
     Batch(Vec<Outcome>),

@@ -56,6 +56,16 @@ pub enum Error {
         /// Its key in the database.
         key: Vec<u8>,
     },
+    /// A committed command is for a machine of the application that this member does not have.
+    #[error(
+        "log entry {index} is a command for the machine {name:?}, which this member does not have: register it and start again"
+    )]
+    UnknownMachine {
+        /// The entry.
+        index: LogIndex,
+        /// The machine's name.
+        name: String,
+    },
     /// A committed command cannot be read: written by a newer version, or damaged.
     #[error(
         "command of log entry {index} cannot be read: {source}; upgrade this member to the version of its leader"

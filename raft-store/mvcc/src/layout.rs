@@ -6,8 +6,8 @@
 //! encoded keys is the order of what they encode, so that ranges of user keys are ranges of the
 //! families `cur` and `idx`.
 
-use crate::Error;
 use crate::db::Family;
+use crate::{Error, StoredLease};
 use bytes::{Buf, BufMut, Bytes};
 use prost::Message;
 use quorate_store::{KeyRange, KeyValue};
@@ -242,8 +242,27 @@ pub(crate) fn parse_lease_key(mut bytes: &[u8]) -> Result<LeaseId, Error> {
     bytes.try_get_i64().map(|id| LeaseId(id ^ i64::MIN)).map_err(|_| damaged())
 }
 
-pub(crate) fn decode_ttl(mut value: &[u8], key: &[u8]) -> Result<i64, Error> {
-    value.try_get_i64().map_err(|_| damaged("a lease's time to live", key))
+/// The time to live, then what a checkpoint left of it unless that is all of it.
+pub(crate) fn encode_lease(lease: StoredLease) -> Bytes {
+    let mut bytes = Vec::with_capacity(16);
+    bytes.put_i64(lease.ttl_seconds);
+    if lease.remaining_seconds != 0 {
+        bytes.put_i64(lease.remaining_seconds);
+    }
+    bytes.into()
+}
+
+pub(crate) fn decode_lease(
+    id: LeaseId,
+    mut value: &[u8],
+    key: &[u8],
+) -> Result<StoredLease, Error> {
+    let mut parse = || {
+        let ttl_seconds = value.try_get_i64().ok()?;
+        let remaining_seconds = if value.is_empty() { 0 } else { value.try_get_i64().ok()? };
+        value.is_empty().then_some(StoredLease { id, ttl_seconds, remaining_seconds })
+    };
+    parse().ok_or_else(|| damaged("a lease's time to live", key))
 }
 
 /// Bounds of a range in a family whose keys are user keys.
@@ -337,7 +356,7 @@ mod tests {
             let _ = parse_rev_key(&bytes);
             let _ = parse_idx_key(&bytes);
             let _ = parse_lease_key(&bytes);
-            let _ = decode_ttl(&bytes, b"");
+            let _ = decode_lease(LeaseId(1), &bytes, b"");
             let _ = decode_pointer(Revision(1), &bytes, b"");
             let _ = decode_current(bytes.into(), b"");
         }

@@ -2,12 +2,14 @@
 //!
 //! Place: key `state` of the family `meta`; beside it `format` and `cluster`, written once.
 
+use crate::codec::AlarmMessage;
 use crate::db::{Batch, Family, View};
 use crate::layout::{Change, damaged};
-use crate::{Applied, Error};
+use crate::{Alarm, Applied, Error};
 use bytes::Bytes;
 use prost::Message;
 use quorate_types::{ClusterId, LogIndex, Revision, Term};
+use std::collections::BTreeSet;
 
 const STATE: &[u8] = b"state";
 const FORMAT: &[u8] = b"format";
@@ -24,6 +26,10 @@ pub(crate) struct Meta {
     pub(crate) compacted: Revision,
     /// The first change that compaction has not visited yet.
     pub(crate) sweep: Change,
+    /// Identified requests applied since the beginning.
+    pub(crate) requests: u64,
+    /// The alarms that are raised.
+    pub(crate) alarms: BTreeSet<Alarm>,
 }
 
 impl Default for Meta {
@@ -33,6 +39,8 @@ impl Default for Meta {
             revision: Revision(1),
             compacted: Revision::NONE,
             sweep: Change::default(),
+            requests: 0,
+            alarms: BTreeSet::new(),
         }
     }
 }
@@ -53,14 +61,20 @@ struct MetaMessage {
     sweep_main: i64,
     #[prost(uint64, tag = "7")]
     sweep_sub: u64,
+    #[prost(uint64, tag = "8")]
+    requests: u64,
+    #[prost(message, repeated, tag = "9")]
+    alarms: Vec<AlarmMessage>,
 }
 
 impl Meta {
     /// Reads it; the beginning of everything if nothing was written yet.
     pub(crate) fn load(view: &dyn View) -> Result<Self, Error> {
         let Some(bytes) = view.value(Family::Meta, STATE)? else { return Ok(Self::default()) };
-        let message =
-            MetaMessage::decode(bytes).map_err(|_| damaged("the applied state", STATE))?;
+        let broken = || damaged("the applied state", STATE);
+        let message = MetaMessage::decode(bytes).map_err(|_| broken())?;
+        let alarms = message.alarms.into_iter().map(Alarm::try_from);
+        let alarms = alarms.collect::<Result<_, _>>().map_err(|_| broken())?;
         Ok(Self {
             applied: Applied {
                 index: message.index.map(LogIndex),
@@ -70,6 +84,8 @@ impl Meta {
             revision: Revision(message.revision),
             compacted: Revision(message.compacted),
             sweep: Change { main: Revision(message.sweep_main), sub: message.sweep_sub },
+            requests: message.requests,
+            alarms,
         })
     }
 
@@ -83,6 +99,8 @@ impl Meta {
             compacted: self.compacted.0,
             sweep_main: self.sweep.main.0,
             sweep_sub: self.sweep.sub,
+            requests: self.requests,
+            alarms: self.alarms.iter().map(AlarmMessage::from).collect(),
         };
         (STATE.to_vec(), message.encode_to_vec().into())
     }

@@ -6,11 +6,11 @@
 use crate::apply::{self, attached};
 use crate::db::{Family, StateDb, Step};
 use crate::hash::{self, HashKv};
-use crate::layout::{decode_ttl, lease_key, parse_lease_key, prefix_bounds};
+use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
 use crate::lease_changes::{LeaseChanges, LeaseFeed};
 use crate::meta::{Meta, founding, identify};
 use crate::watch::{self, Pulled, Ring, Watcher};
-use crate::{Applied, ApplyEntry, Error, Options, Outcome, db, read};
+use crate::{Alarm, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read};
 use bytes::Bytes;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
@@ -77,7 +77,8 @@ impl Mvcc {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let meta = self.meta();
         let effects = db::read(&*self.db, |view| {
-            apply::apply(view, meta, entries, self.options.compaction_step)
+            let Options { machines, compaction_step, .. } = &self.options;
+            apply::apply(view, meta, entries, machines, *compaction_step)
         })?;
         self.db.write(&effects.batch)?;
         self.publish(effects.meta);
@@ -117,7 +118,7 @@ impl Mvcc {
     pub fn watch(self: &Arc<Self>, request: WatchRequest) -> WatchStream {
         let signal = self.ring.signal();
         let meta = self.meta();
-        if let Err(refusal) = read::check_range(&request.range) {
+        if let Err(refusal) = request.range.check() {
             return watch::refused(refusal);
         }
         let next = match request.from {
@@ -132,38 +133,50 @@ impl Mvcc {
     }
 
     /// Some of the revisions from `next` on, which must have been published.
-    pub(crate) fn since(&self, next: Revision) -> Result<Pulled, Refusal> {
+    pub(crate) fn since(&self, next: Revision, prev_kv: bool) -> Result<Pulled, Refusal> {
         match self.ring.since(next, PULL_REVISIONS) {
             Some(pulled) => Ok(pulled),
-            None => db::read(&*self.db, |view| watch::since(view, next, PULL_EVENTS))?,
+            None => db::read(&*self.db, |view| watch::since(view, next, prev_kv, PULL_EVENTS))?,
         }
     }
 
-    /// All leases with their time to live in seconds, by id.
+    /// All leases, by id.
     ///
     /// # Errors
     /// The database failed.
-    pub fn leases(&self) -> Result<Vec<(LeaseId, i64)>, Error> {
+    pub fn leases(&self) -> Result<Vec<StoredLease>, Error> {
         db::read(&*self.db, |view| {
             let mut leases = Vec::new();
             let (start, end) = prefix_bounds(b"l".to_vec());
             view.scan(Family::Lease, &start, end.as_deref(), &mut |key, value| {
-                leases.push((parse_lease_key(key)?, decode_ttl(value, key)?));
+                leases.push(decode_lease(parse_lease_key(key)?, value, key)?);
                 Ok(Step::Next)
             })?;
             Ok(leases)
         })
     }
 
-    /// The time to live of a lease in seconds; `None` if there is no such lease.
+    /// A lease; `None` if there is no such lease.
     ///
     /// # Errors
     /// The database failed.
-    pub fn lease(&self, id: LeaseId) -> Result<Option<i64>, Error> {
+    pub fn lease(&self, id: LeaseId) -> Result<Option<StoredLease>, Error> {
         db::read(&*self.db, |view| {
             let key = lease_key(id);
-            view.value(Family::Lease, &key)?.map(|value| decode_ttl(&value, &key)).transpose()
+            view.value(Family::Lease, &key)?.map(|value| decode_lease(id, &value, &key)).transpose()
         })
+    }
+
+    /// The alarms that are raised, sorted.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.meta().alarms.into_iter().collect()
+    }
+
+    /// Whether a machine of the application is registered under a name.
+    #[must_use]
+    pub fn has_machine(&self, name: &str) -> bool {
+        self.options.machines.get(name).is_some()
     }
 
     /// The keys attached to a lease, sorted; none if there is no such lease.

@@ -1,5 +1,6 @@
 //! What can be set on the state.
 
+use crate::Machines;
 use quorate_types::ClusterId;
 
 /// Settings of [`crate::Mvcc`]; the defaults suit a control plane in a small process.
@@ -14,6 +15,8 @@ pub struct Options {
     pub ring_bytes: usize,
     /// Most revisions that one step of compaction visits, which happens with each apply. 1024.
     pub compaction_step: usize,
+    /// The application's own commands: the same on every member.
+    pub machines: Machines,
 }
 
 impl Default for Options {
@@ -23,6 +26,7 @@ impl Default for Options {
             ring_events: 16 * 1024,
             ring_bytes: 8 * 1024 * 1024,
             compaction_step: 1024,
+            machines: Machines::default(),
         }
     }
 }

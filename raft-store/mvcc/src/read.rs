@@ -10,7 +10,9 @@ use crate::layout::{
 use crate::meta::Meta;
 use crate::{Error, layout};
 use bytes::Bytes;
-use quorate_store::{Error as Refusal, KeyRange, KeyValue, RangeRequest, RangeResponse};
+use quorate_store::{
+    Error as Refusal, KeyRange, KeyValue, RangeRequest, RangeResponse, SortTarget,
+};
 use quorate_types::Revision;
 
 /// Decides at which revision to read; `None` is the current one.
@@ -18,7 +20,7 @@ use quorate_types::Revision;
 /// # Errors
 /// The key is empty, the revision is compacted or in the future.
 pub(crate) fn check(request: &RangeRequest, meta: &Meta) -> Result<Option<Revision>, Refusal> {
-    check_range(&request.range)?;
+    request.range.check()?;
     let requested = request.revision;
     if requested <= Revision::NONE {
         return Ok(None);
@@ -32,15 +34,6 @@ pub(crate) fn check(request: &RangeRequest, meta: &Meta) -> Result<Option<Revisi
     Ok((requested < meta.revision).then_some(requested))
 }
 
-/// # Errors
-/// The key is empty.
-pub(crate) fn check_range(range: &KeyRange) -> Result<(), Refusal> {
-    match range {
-        KeyRange::Key(key) if key.is_empty() => Err(Refusal::EmptyKey),
-        _ => Ok(()),
-    }
-}
-
 /// Reads a checked request.
 pub(crate) fn range(
     view: &dyn View,
@@ -48,7 +41,7 @@ pub(crate) fn range(
     at: Option<Revision>,
     revision: Revision,
 ) -> Result<RangeResponse, Error> {
-    let mut found = Found { request, response: RangeResponse { revision, ..Default::default() } };
+    let mut found = Found { request, kvs: Vec::new(), count: 0 };
     match at {
         None => scan_current(view, &request.range, &mut |key, value| {
             found.take(|| Ok(decode_current(Bytes::copy_from_slice(value), key)?.kv))
@@ -57,30 +50,65 @@ pub(crate) fn range(
             found.take(|| changed(view, change)).map(|()| Step::Next)
         })?,
     }
-    let mut response = found.response;
-    let returned = u64::try_from(response.kvs.len()).unwrap_or(u64::MAX);
-    response.more = !request.count_only && returned < response.count;
-    Ok(response)
+    Ok(found.finish(revision))
 }
 
+/// The keys of a range as they are found, in byte order. Holds about as many as are asked for.
 struct Found<'a> {
     request: &'a RangeRequest,
-    response: RangeResponse,
+    kvs: Vec<KeyValue>,
+    count: u64,
 }
 
 impl Found<'_> {
     fn take(&mut self, kv: impl FnOnce() -> Result<KeyValue, Error>) -> Result<(), Error> {
-        self.response.count += 1;
-        let full = self.request.limit > 0 && self.response.kvs.len() >= self.request.limit;
-        if self.request.count_only || full {
+        self.count += 1;
+        let request = self.request;
+        if request.count_only || (request.sort.is_none() && self.kvs.len() >= self.enough()) {
             return Ok(());
         }
         let mut kv = kv()?;
-        if self.request.keys_only {
+        if !request.filter.admits(&kv) {
+            return Ok(());
+        }
+        let by_value = request.sort.is_some_and(|sort| sort.target == SortTarget::Value);
+        if request.keys_only && !by_value {
             kv.value = Bytes::new();
         }
-        self.response.kvs.push(kv);
+        self.kvs.push(kv);
+        // Sorting now and then keeps the first ones without keeping all.
+        if request.sort.is_some() && self.kvs.len() / 2 >= self.enough().max(512) {
+            self.sort();
+            self.kvs.truncate(self.enough());
+        }
         Ok(())
+    }
+
+    /// One more than asked for tells that there are more.
+    fn enough(&self) -> usize {
+        match self.request.limit {
+            0 => usize::MAX,
+            limit => limit.saturating_add(1),
+        }
+    }
+
+    /// Stable: ties stay in byte order.
+    fn sort(&mut self) {
+        if let Some(sort) = self.request.sort {
+            self.kvs.sort_by(|a, b| sort.relate(a, b));
+        }
+    }
+
+    fn finish(mut self, revision: Revision) -> RangeResponse {
+        self.sort();
+        let more = self.kvs.len() >= self.enough();
+        if more {
+            self.kvs.truncate(self.request.limit);
+        }
+        if self.request.keys_only {
+            self.kvs.iter_mut().for_each(|kv| kv.value = Bytes::new());
+        }
+        RangeResponse { revision, kvs: self.kvs, count: self.count, more }
     }
 }
 

@@ -176,9 +176,10 @@ impl Fixture {
         Ok(Watcher::new(self, self.store.watch(request).await?, from))
     }
 
-    /// Opens a watch on all keys with progress reports.
+    /// Opens a watch on all keys with progress reports and previous keys.
     pub(super) async fn watch_all(&self, from: Revision) -> Result<Watcher<'_>, CaseError> {
-        self.watch(WatchRequest::new(KeyRange::all()).from(from).with_progress()).await
+        let request = WatchRequest::new(KeyRange::all()).from(from);
+        self.watch(request.with_progress().with_prev_kv()).await
     }
 
     /// Grants a lease of so many seconds.
@@ -212,7 +213,7 @@ pub(super) fn put_with_prev(key: &str, value: &str) -> Op {
 
 fn put_op(key: &str, value: &str, lease: LeaseId, prev_kv: bool) -> Op {
     let (key, value) = (key.to_owned().into(), value.to_owned().into());
-    Op::Put(PutOp { key, value, lease, prev_kv })
+    Op::Put(PutOp { key, value, lease, prev_kv, ..PutOp::default() })
 }
 
 /// The keys of an answer as text.

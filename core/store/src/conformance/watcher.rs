@@ -14,12 +14,14 @@ pub(super) struct Watcher<'a> {
     stream: WatchStream,
     /// Everything up to and including this has been delivered or was not asked for.
     seen: Revision,
+    /// After a fragment that is not the last: the revision of its last event.
+    within: Option<Option<Revision>>,
 }
 
 impl<'a> Watcher<'a> {
     pub(super) fn new(fixture: &'a Fixture, stream: WatchStream, from: Revision) -> Self {
         let seen = if from == Revision::NONE { from } else { from.prev() };
-        Self { fixture, stream, seen }
+        Self { fixture, stream, seen, within: None }
     }
 
     /// The next item of the stream, whatever it is; `None` at its end.
@@ -64,18 +66,24 @@ impl<'a> Watcher<'a> {
     ) -> Result<WatchBatch, CaseError> {
         let batch = item.ok_or_else(|| CaseError::Wrong("the watch ended".to_owned()))??;
         self.check(&batch)?;
-        self.seen = batch.revision;
+        self.within = batch.more.then(|| batch.events.last().map(|event| event.kv.mod_revision));
+        if !batch.more {
+            self.seen = batch.revision;
+        }
         Ok(batch)
     }
 
     fn check(&self, batch: &WatchBatch) -> CaseResult {
+        // A progress report may repeat what is known.
+        let repeats = batch.events.is_empty() && !batch.more && batch.revision == self.seen;
         ensure!(
-            batch.revision > self.seen,
+            batch.revision > self.seen || repeats,
             "a batch of revision {} came after everything up to {} had been delivered: {batch:?}",
             batch.revision,
             self.seen
         );
-        let mut last = self.seen.next();
+        // A fragment goes on where the one before it ended.
+        let mut last = self.within.flatten().unwrap_or_else(|| self.seen.next());
         for event in batch.events.iter() {
             let revision = event.kv.mod_revision;
             ensure!(

@@ -3,7 +3,9 @@
 //! Invariants: `events` and `keys` tell the same story; a key has at most one version per revision;
 //! nothing is recorded at or below the current revision.
 
-use crate::{Error, Event, EventKind, KeyRange, KeyValue, RangeRequest, RangeResponse};
+use crate::{
+    Error, Event, EventKind, KeyRange, KeyValue, RangeRequest, RangeResponse, WatchRequest,
+};
 use bytes::Bytes;
 use quorate_types::{LeaseId, Revision};
 use std::collections::BTreeMap;
@@ -74,23 +76,24 @@ impl History {
     /// Answers a read whose revision has been checked; `now` is the current revision to report.
     pub(super) fn read(&self, request: &RangeRequest, now: Revision) -> RangeResponse {
         let at = if request.revision > Revision::NONE { request.revision } else { now };
-        let found: Vec<&KeyValue> = self.at(&request.range, at).collect();
+        let mut found: Vec<&KeyValue> = self.at(&request.range, at).collect();
+        let count = found.len() as u64;
+        if request.count_only {
+            return RangeResponse { revision: now, kvs: Vec::new(), count, more: false };
+        }
+        found.retain(|kv| request.filter.admits(kv));
+        if let Some(sort) = request.sort {
+            // Stable, so ties stay in byte order.
+            found.sort_by(|a, b| sort.relate(a, b));
+        }
         let limit = if request.limit == 0 { found.len() } else { request.limit };
         let strip = |kv: &KeyValue| {
             let value = if request.keys_only { Bytes::new() } else { kv.value.clone() };
             KeyValue { value, ..kv.clone() }
         };
-        let kvs = if request.count_only {
-            Vec::new()
-        } else {
-            found.iter().take(limit).map(|kv| strip(kv)).collect()
-        };
-        RangeResponse {
-            revision: now,
-            kvs,
-            count: found.len() as u64,
-            more: !request.count_only && found.len() > limit,
-        }
+        let more = found.len() > limit;
+        let kvs = found.into_iter().take(limit).map(strip).collect();
+        RangeResponse { revision: now, kvs, count, more }
     }
 
     /// Records a put at the next revision and gives the key as it was.
@@ -132,15 +135,18 @@ impl History {
     }
 
     /// Whether changes have been recorded since the last commit.
-    pub(super) fn has_changes(&self) -> bool {
+    fn has_changes(&self) -> bool {
         self.events.contains_key(&self.current.next())
+    }
+
+    /// The current revision, were what is being recorded committed.
+    pub(super) fn pending(&self) -> Revision {
+        if self.has_changes() { self.current.next() } else { self.current }
     }
 
     /// Ends a transaction: the revision grows if anything was recorded.
     pub(super) fn commit(&mut self) {
-        if self.has_changes() {
-            self.current = self.current.next();
-        }
+        self.current = self.pending();
     }
 
     /// Forgets what was overwritten or deleted before or at a revision.
@@ -158,17 +164,21 @@ impl History {
         Ok(())
     }
 
-    /// The events of a range from a revision on, whole revisions until there are `enough`, and the
-    /// revision up to which they are complete.
+    /// The events that a watch asks for from a revision on, whole revisions until there are
+    /// `enough`, and the revision up to which they are complete.
     pub(super) fn events_from(
         &self,
         from: Revision,
-        range: &KeyRange,
+        request: &WatchRequest,
         enough: usize,
     ) -> (Vec<Event>, Revision) {
+        let told = |event: &Event| Event {
+            prev_kv: event.prev_kv.clone().filter(|_| request.prev_kv),
+            ..event.clone()
+        };
         let mut found = Vec::new();
         for (revision, events) in self.events.range(from..) {
-            found.extend(events.iter().filter(|event| range.contains(&event.kv.key)).cloned());
+            found.extend(events.iter().filter(|event| request.admits(event)).map(told));
             if found.len() >= enough {
                 return (found, *revision);
             }

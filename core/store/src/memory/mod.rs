@@ -8,9 +8,9 @@
 //! anything. No task runs in the background: whoever looks at the store first ends the leases that
 //! are due, and a waiting watcher sleeps no longer than the next lease lives.
 
-mod check;
 mod history;
 mod lease;
+mod requests;
 mod state;
 mod store;
 mod txn;

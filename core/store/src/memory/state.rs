@@ -2,15 +2,17 @@
 //!
 //! Every step is given the time; nothing here waits or reads a clock.
 
-use super::check::{check_range, check_shape};
 use super::history::History;
 use super::lease::Leases;
+use super::requests::Requests;
 use super::txn;
 use crate::{
-    Error, KeyRange, LeaseGranted, LeaseTimeToLive, RangeRequest, RangeResponse, Txn, TxnResponse,
+    Error, KeyRange, LeaseGranted, LeaseTimeToLive, Op, RangeRequest, RangeResponse, Txn,
+    TxnResponse,
 };
 use bytes::Bytes;
 use quorate_seams::Monotonic;
+use quorate_types::limits::MAX_TXN_OPS;
 use quorate_types::{LeaseId, Revision, Term};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,12 +30,18 @@ pub(super) struct OrderedFailure {
 pub(super) struct State {
     pub(super) history: History,
     pub(super) leases: Leases,
+    requests: Requests,
     pub(super) ordered_failures: VecDeque<OrderedFailure>,
 }
 
 impl State {
     pub(super) fn new() -> Self {
-        Self { history: History::new(), leases: Leases::new(), ordered_failures: VecDeque::new() }
+        Self {
+            history: History::new(),
+            leases: Leases::new(),
+            requests: Requests::default(),
+            ordered_failures: VecDeque::new(),
+        }
     }
 
     /// Ends every lease that is due, each in a revision of its own.
@@ -44,7 +52,7 @@ impl State {
     }
 
     pub(super) fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Error> {
-        check_range(&request.range)?;
+        request.range.check()?;
         self.history.check_readable(request.revision)?;
         Ok(self.history.read(request, self.history.current()))
     }
@@ -62,11 +70,16 @@ impl State {
     }
 
     fn run_txn(&mut self, request: &Txn, term: Term) -> Result<TxnResponse, Error> {
-        check_shape(request)?;
-        match request.fence {
-            Some(written) if written != term => Err(Error::Fenced { written, current: term }),
-            _ => txn::run(&mut self.history, &self.leases, request),
+        request.check(MAX_TXN_OPS)?;
+        if let Some(answer) = request.request_id.and_then(|id| self.requests.answer(id)) {
+            return Ok(answer.clone());
         }
+        check_fences(request, term)?;
+        let answer = txn::run(&mut self.history, &self.leases, request)?;
+        if let Some(id) = request.request_id {
+            self.requests.remember(id, answer.clone());
+        }
+        Ok(answer)
     }
 
     pub(super) fn compact(&mut self, revision: Revision) -> Result<(), Error> {
@@ -108,4 +121,15 @@ impl State {
         let attached = self.history.latest(&all).filter(|kv| kv.lease == id);
         attached.map(|kv| kv.key.clone()).collect()
     }
+}
+
+fn check_fences(txn: &Txn, term: Term) -> Result<(), Error> {
+    match txn.fence {
+        Some(written) if written != term => return Err(Error::Fenced { written, current: term }),
+        _ => {}
+    }
+    txn.ops_of_both_branches().try_for_each(|op| match op {
+        Op::Txn(nested) => check_fences(nested, term),
+        _ => Ok(()),
+    })
 }

@@ -1,6 +1,5 @@
 //! The handle: takes the lock, ends due leases, runs one step, tells the watchers.
 
-use super::check::check_range;
 use super::state::{OrderedFailure, State};
 use super::watch as watching;
 use crate::{
@@ -126,7 +125,7 @@ impl Store for MemoryStore {
     }
 
     async fn watch(&self, request: WatchRequest) -> Result<WatchStream, Error> {
-        check_range(&request.range)?;
+        request.range.check()?;
         Ok(watching::open(Arc::clone(&self.shared), request))
     }
 

@@ -10,7 +10,7 @@ use quorate_types::{LeaseId, MemberId, Revision, Term};
 use std::time::Duration;
 
 fn leased(key: &'static str, lease: LeaseId) -> Txn {
-    let put = PutOp { key: key.into(), value: "v".into(), lease, prev_kv: false };
+    let put = PutOp { key: key.into(), value: "v".into(), lease, ..PutOp::default() };
     Txn::ops([Op::Put(put)])
 }
 

@@ -4,10 +4,11 @@
 //! holds whole revisions; the cursor never skips a revision that touches its range.
 
 use super::store::Shared;
-use crate::{Error, Event, KeyRange, WatchBatch, WatchRequest, WatchStream};
+use crate::{Error, ProgressBell, WatchBatch, WatchRequest, WatchStream};
 use futures::StreamExt;
-use quorate_seams::Monotonic;
+use quorate_seams::{Monotonic, SharedClock};
 use quorate_types::Revision;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -18,10 +19,12 @@ const ENOUGH_EVENTS: usize = 512;
 struct Cursor {
     shared: Arc<Shared>,
     changed: watch::Receiver<()>,
-    range: KeyRange,
+    request: WatchRequest,
     /// First revision that has not been delivered.
     next: Revision,
-    progress: bool,
+    /// Fragments of what has been looked at already.
+    ready: VecDeque<WatchBatch>,
+    rings: Option<watch::Receiver<u64>>,
     ended: bool,
 }
 
@@ -39,21 +42,27 @@ pub(super) fn open(shared: Arc<Shared>, request: WatchRequest) -> WatchStream {
         from => from,
     };
     let changed = shared.subscribe();
-    let WatchRequest { range, progress, .. } = request;
-    let cursor = Cursor { shared, changed, range, next, progress, ended: false };
+    let rings = request.bell.as_ref().map(ProgressBell::listen);
+    let ready = VecDeque::new();
+    let cursor = Cursor { shared, changed, request, next, ready, rings, ended: false };
     futures::stream::unfold(cursor, Cursor::step).boxed()
 }
 
 impl Cursor {
     async fn step(mut self) -> Option<(Result<WatchBatch, Error>, Self)> {
-        if self.ended {
-            return None;
-        }
         loop {
+            if let Some(batch) = self.ready.pop_front() {
+                return Some((Ok(batch), self));
+            }
+            if self.ended {
+                return None;
+            }
             // Marked as seen before the look, so that no change after it is missed.
             self.changed.borrow_and_update();
             match self.look() {
-                Ok(Look::Deliver(batch)) => return Some((Ok(batch), self)),
+                Ok(Look::Deliver(batch)) => {
+                    self.ready.extend(batch.fragments(self.request.fragment));
+                }
                 Ok(Look::Wait(deadline)) => self.wait(deadline).await,
                 Err(error) => {
                     self.ended = true;
@@ -71,32 +80,56 @@ impl Cursor {
                 return Err(history.compacted_error(self.next));
             }
             if self.next > history.current() {
-                return Ok(Look::Wait(state.leases.next_deadline()));
+                return Ok(match self.asked() {
+                    true => Look::Deliver(WatchBatch::progress(history.current())),
+                    false => Look::Wait(state.leases.next_deadline()),
+                });
             }
-            let (events, revision) = history.events_from(self.next, &self.range, ENOUGH_EVENTS);
+            let (events, revision) = history.events_from(self.next, &self.request, ENOUGH_EVENTS);
             self.next = revision.next();
-            if events.is_empty() && !self.progress {
+            if events.is_empty() && !self.request.progress && !self.asked() {
                 return Ok(Look::Wait(state.leases.next_deadline()));
             }
-            Ok(Look::Deliver(batch(revision, events)))
+            Ok(Look::Deliver(WatchBatch::new(revision, events.into())))
         })
     }
 
+    /// Whether the bell has rung since this was last asked.
+    fn asked(&mut self) -> bool {
+        let Some(rings) = &mut self.rings else { return false };
+        let asked = rings.has_changed().unwrap_or(false);
+        if asked {
+            rings.mark_unchanged();
+        }
+        asked
+    }
+
     async fn wait(&mut self, deadline: Option<Monotonic>) {
-        let changed = self.changed.changed();
-        let result = match deadline {
-            Some(deadline) => {
-                tokio::select! {
-                    result = changed => result,
-                    () = self.shared.clock().sleep_until(deadline) => Ok(()),
-                }
+        let clock = self.shared.clock();
+        tokio::select! {
+            result = self.changed.changed() => {
+                result.expect("the cursor itself keeps the sender alive");
             }
-            None => changed.await,
-        };
-        result.expect("the cursor itself keeps the sender alive");
+            () = rung(&mut self.rings) => {}
+            () = passed(clock, deadline) => {}
+        }
     }
 }
 
-fn batch(revision: Revision, events: Vec<Event>) -> WatchBatch {
-    WatchBatch { revision, events: events.into() }
+/// Waits until the bell rings, without marking that as seen.
+async fn rung(rings: &mut Option<watch::Receiver<u64>>) {
+    if let Some(rings) = rings
+        && rings.changed().await.is_ok()
+    {
+        rings.mark_changed();
+        return;
+    }
+    std::future::pending().await
+}
+
+async fn passed(clock: &SharedClock, deadline: Option<Monotonic>) {
+    match deadline {
+        Some(deadline) => clock.sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }

@@ -149,7 +149,7 @@ async fn a_lease_outlives_its_leader_and_ends_when_nobody_renews_it() {
     let members = leader_first(cluster(root.path().to_owned(), 3).await).await;
     let ttl = Duration::from_secs(2);
     let lease = members[1].lease_grant(LeaseId::NONE, ttl).await.unwrap().id;
-    let op = PutOp { key: "key".into(), value: "v".into(), lease, prev_kv: false };
+    let op = PutOp { key: "key".into(), value: "v".into(), lease, ..PutOp::default() };
     members[1].txn(Txn::ops([Op::Put(op)])).await.unwrap();
     members[0].kill().await;
     assert_eq!(members[1].lease_keep_alive(lease).await.unwrap(), ttl);

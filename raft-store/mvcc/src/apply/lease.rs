@@ -3,8 +3,10 @@
 use super::Machine;
 use super::write::Writer;
 use crate::db::{Family, Step, View};
-use crate::layout::{ATTACHED, attachment_key, lease_key, prefix_bounds};
-use crate::{Error, LeaseChange, Outcome, Reply, read};
+use crate::layout::{
+    ATTACHED, attachment_key, decode_lease, encode_lease, lease_key, prefix_bounds,
+};
+use crate::{Error, LeaseChange, Outcome, Reply, StoredLease, read};
 use bytes::Bytes;
 use quorate_store::{Error as Refusal, LeaseGranted};
 use quorate_types::{LeaseId, limits};
@@ -20,12 +22,15 @@ impl Machine<'_> {
         if ttl_seconds > limit {
             return Ok(Err(Refusal::LeaseTtl { seconds: ttl_seconds, limit }));
         }
+        if self.is_full() {
+            return Ok(Err(Refusal::NoSpace));
+        }
         let id = if id == LeaseId::NONE { self.free_lease()? } else { id };
         if self.has_lease(id)? {
             return Ok(Err(Refusal::LeaseExists(id)));
         }
-        let ttl = Bytes::copy_from_slice(&ttl_seconds.to_be_bytes());
-        self.state.put(Family::Lease, lease_key(id), ttl);
+        let lease = StoredLease { id, ttl_seconds, remaining_seconds: 0 };
+        self.state.put(Family::Lease, lease_key(id), encode_lease(lease));
         self.leases.push(LeaseChange::Granted { id, ttl_seconds });
         Ok(Ok(Reply::LeaseGranted(LeaseGranted { id, ttl: Duration::from_secs(seconds) })))
     }
@@ -54,6 +59,26 @@ impl Machine<'_> {
             }
         }
         Ok(Ok(Reply::LeaseRevoked { revision: writer.finish() }))
+    }
+
+    /// Records what is left of leases: nothing that is more than their time to live, which counts
+    /// as all of it.
+    pub(super) fn lease_checkpoint(
+        &mut self,
+        remaining: &[(LeaseId, i64)],
+    ) -> Result<Outcome, Error> {
+        let mut known = 0;
+        for (id, seconds) in remaining {
+            let key = lease_key(*id);
+            let Some(value) = self.state.value(Family::Lease, &key)? else { continue };
+            let lease = decode_lease(*id, &value, &key)?;
+            let partial = (1..lease.ttl_seconds).contains(seconds);
+            let remaining_seconds = if partial { *seconds } else { 0 };
+            let lease = StoredLease { remaining_seconds, ..lease };
+            self.state.put(Family::Lease, key, encode_lease(lease));
+            known += 1;
+        }
+        Ok(Ok(Reply::LeaseCheckpointed { known }))
     }
 
     fn has_lease(&self, id: LeaseId) -> Result<bool, Error> {

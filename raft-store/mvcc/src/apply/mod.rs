@@ -6,9 +6,11 @@
 //! is checked before the first effect. Entries at or below the applied index are skipped, so that
 //! replaying a log is harmless.
 
-mod check;
+mod alarm;
 mod compact;
+mod custom;
 mod lease;
+mod request;
 #[cfg(test)]
 mod tests;
 mod txn;
@@ -19,7 +21,7 @@ pub(crate) use lease::attached;
 use crate::db::{Batch, Family, View};
 use crate::meta::Meta;
 use crate::overlay::Overlay;
-use crate::{ApplyEntry, Command, EntryKind, Error, LeaseChange, Outcome, Reply};
+use crate::{ApplyEntry, Command, EntryKind, Error, LeaseChange, Machines, Outcome, Reply};
 use quorate_store::Event;
 use quorate_types::{LogIndex, Revision, Term};
 
@@ -33,15 +35,17 @@ pub(crate) struct Effects {
 }
 
 /// Applies entries to a view that stands at `meta`; `sweep` bounds the work done for compaction.
-pub(crate) fn apply(
-    view: &dyn View,
+pub(crate) fn apply<'a>(
+    view: &'a dyn View,
     meta: Meta,
     entries: Vec<ApplyEntry>,
+    machines: &'a Machines,
     sweep: usize,
 ) -> Result<Effects, Error> {
     let mut machine = Machine {
         state: Overlay::new(view),
         meta,
+        machines,
         revisions: Vec::new(),
         leases: Vec::new(),
         entry: Position::default(),
@@ -70,6 +74,7 @@ struct Position {
 struct Machine<'a> {
     state: Overlay<'a>,
     meta: Meta,
+    machines: &'a Machines,
     revisions: Vec<(Revision, Vec<Event>)>,
     leases: Vec<LeaseChange>,
     entry: Position,
@@ -103,6 +108,9 @@ impl Machine<'_> {
             Command::Compact { revision } => Ok(self.compact(revision)),
             Command::LeaseGrant { id, ttl_seconds } => self.lease_grant(id, ttl_seconds),
             Command::LeaseRevoke { ids } => self.lease_revoke(&ids),
+            Command::LeaseCheckpoint { remaining } => self.lease_checkpoint(&remaining),
+            Command::Alarm { raise, alarm } => Ok(self.alarm(raise, alarm)),
+            Command::Custom { machine, body } => self.custom(&machine, body),
             Command::Batch(commands) => {
                 let outcomes = commands.into_iter().map(|command| self.command(command));
                 Ok(Ok(Reply::Batch(outcomes.collect::<Result<_, _>>()?)))

@@ -3,7 +3,7 @@
 use crate::db::{Family, StateDb, Step, read};
 use crate::{
     ApplyEntry, Command, EntryKind, Error, LeaseChange, LeaseUpdate, MemoryDb, Mvcc, Options,
-    Outcome, Reply,
+    Outcome, Reply, StoredLease,
 };
 use bytes::Bytes;
 use quorate_store::{Error as Refusal, KeyRange, Op, PutOp, RangeRequest, Txn};
@@ -58,7 +58,7 @@ impl Bench {
 }
 
 fn leased(key: &'static str, lease: i64) -> Op {
-    Op::Put(PutOp { key: key.into(), value: "v".into(), lease: LeaseId(lease), prev_kv: false })
+    Op::Put(PutOp { key: key.into(), value: "v".into(), lease: LeaseId(lease), ..PutOp::default() })
 }
 
 fn grant(id: i64) -> Command {
@@ -197,7 +197,8 @@ fn revoking_several_leases_takes_one_revision_and_ignores_unknown_ones() {
     let ids = vec![LeaseId(2), LeaseId(9), LeaseId(1), LeaseId(2)];
     let reply = bench.run(Command::LeaseRevoke { ids });
     assert_eq!(reply, Ok(Reply::LeaseRevoked { revision: Revision(3) }));
-    assert_eq!(bench.mvcc.leases().unwrap(), [(LeaseId(3), 10)]);
+    let left = StoredLease { id: LeaseId(3), ttl_seconds: 10, remaining_seconds: 0 };
+    assert_eq!(bench.mvcc.leases().unwrap(), [left]);
     assert_eq!(bench.mvcc.lease(LeaseId(1)).unwrap(), None);
     assert_eq!(bench.size(Family::Cur), 0);
     assert_eq!(bench.size(Family::Lease), 1, "no attachment is left");

@@ -8,7 +8,7 @@ use crate::layout::{
 };
 use crate::{Error, read};
 use bytes::Bytes;
-use quorate_store::{Event, EventKind, KeyValue};
+use quorate_store::{Event, EventKind, KeyValue, PutOp};
 use quorate_types::{LeaseId, Revision};
 
 /// The changes of one revision. The revision exists once there is one.
@@ -34,14 +34,18 @@ impl<'m, 'a> Writer<'m, 'a> {
         if self.events.is_empty() { self.machine.meta.revision } else { self.main }
     }
 
-    /// Writes a key, and gives it as it was.
-    pub(super) fn put(
-        &mut self,
-        key: &Bytes,
-        value: Bytes,
-        lease: LeaseId,
-    ) -> Result<Option<KeyValue>, Error> {
-        let before = read::current(&self.machine.state, key)?;
+    /// Writes a key, and gives it as it was. What the put keeps of it is known to exist.
+    pub(super) fn put(&mut self, put: PutOp) -> Result<Option<KeyValue>, Error> {
+        let PutOp { key, mut value, mut lease, ignore_value, ignore_lease, .. } = put;
+        let before = read::current(&self.machine.state, &key)?;
+        if let Some(before) = &before {
+            if ignore_value {
+                value = before.kv.value.clone();
+            }
+            if ignore_lease {
+                lease = before.kv.lease;
+            }
+        }
         let (created, version) = before
             .as_ref()
             .map_or((self.main, 0), |before| (before.kv.create_revision, before.kv.version));
@@ -53,15 +57,15 @@ impl<'m, 'a> Writer<'m, 'a> {
             version: version + 1,
             lease,
         };
-        let change = self.record(key, false, before.as_ref(), encode_kv(kv.clone()));
+        let change = self.record(&key, false, before.as_ref(), encode_kv(kv.clone()));
         let current = Current { sub: change.sub, kv: kv.clone() };
         self.machine.state.put(Family::Cur, key.to_vec(), encode_current(current));
         let prev_kv = before.map(|before| before.kv);
         let held = prev_kv.as_ref().map_or(LeaseId::NONE, |kv| kv.lease);
         if held != lease {
-            self.detach(held, key);
+            self.detach(held, &key);
             if lease != LeaseId::NONE {
-                let attachment = attachment_key(lease, key);
+                let attachment = attachment_key(lease, &key);
                 self.machine.state.put(Family::Lease, attachment, Bytes::new());
             }
         }

@@ -2,15 +2,17 @@
 
 use super::CodecError;
 use super::wire::{
-    BatchMessage, CommandKind, CommandMessage, CompareMessage, DeleteMessage, GrantMessage,
-    KeyRangeMessage, OpKind, OpMessage, PutMessage, RangeEnd, RangeMessage, RevokeMessage,
-    TargetKind, TxnMessage,
+    AlarmChangeMessage, AlarmMessage, BatchMessage, CheckpointMessage, CommandKind, CommandMessage,
+    CompareMessage, CustomMessage, DeleteMessage, GrantMessage, KeyRangeMessage, OpKind, OpMessage,
+    PutMessage, RangeEnd, RangeMessage, RemainingMessage, RevokeMessage, TargetKind, TxnMessage,
 };
-use crate::Command;
+use crate::{Alarm, AlarmKind, Command};
+use bytes::Bytes;
 use quorate_store::{
-    Compare, CompareOp, CompareTarget, Consistency, KeyRange, Op, PutOp, RangeRequest, Txn,
+    Compare, CompareOp, CompareTarget, Consistency, KeyRange, Op, PutOp, RangeRequest, RequestId,
+    RevisionFilter, Sort, SortTarget, Txn,
 };
-use quorate_types::{LeaseId, Revision, Term};
+use quorate_types::{LeaseId, MemberId, Revision, Term};
 
 impl TryFrom<&Command> for CommandMessage {
     type Error = CodecError;
@@ -27,6 +29,18 @@ impl TryFrom<&Command> for CommandMessage {
             }
             Command::Batch(commands) => {
                 CommandKind::Batch(BatchMessage { commands: all(commands)? })
+            }
+            Command::LeaseCheckpoint { remaining } => CommandKind::Checkpoint(CheckpointMessage {
+                leases: remaining
+                    .iter()
+                    .map(|(id, seconds)| RemainingMessage { id: id.0, seconds: *seconds })
+                    .collect(),
+            }),
+            Command::Alarm { raise, alarm } => {
+                CommandKind::Alarm(AlarmChangeMessage { raise: *raise, alarm: Some(alarm.into()) })
+            }
+            Command::Custom { machine, body } => {
+                CommandKind::Custom(CustomMessage { machine: machine.clone(), body: body.clone() })
             }
         };
         Ok(Self { kind: Some(kind) })
@@ -47,6 +61,17 @@ impl TryFrom<CommandMessage> for Command {
                 Self::LeaseRevoke { ids: revoke.ids.into_iter().map(LeaseId).collect() }
             }
             CommandKind::Batch(batch) => Self::Batch(all(batch.commands)?),
+            CommandKind::Checkpoint(checkpoint) => Self::LeaseCheckpoint {
+                remaining: checkpoint
+                    .leases
+                    .into_iter()
+                    .map(|lease| (LeaseId(lease.id), lease.seconds))
+                    .collect(),
+            },
+            CommandKind::Alarm(AlarmChangeMessage { raise, alarm }) => {
+                Self::Alarm { raise, alarm: alarm.ok_or(CodecError::Field("alarm"))?.try_into()? }
+            }
+            CommandKind::Custom(CustomMessage { machine, body }) => Self::Custom { machine, body },
         })
     }
 }
@@ -69,6 +94,9 @@ impl TryFrom<&Txn> for TxnMessage {
             success: all(&txn.success)?,
             failure: all(&txn.failure)?,
             fence: txn.fence.map(|term| term.0),
+            request_id: txn
+                .request_id
+                .map_or_else(Bytes::new, |id| Bytes::copy_from_slice(&id.0.to_be_bytes())),
         })
     }
 }
@@ -82,7 +110,37 @@ impl TryFrom<TxnMessage> for Txn {
             success: all(message.success)?,
             failure: all(message.failure)?,
             fence: message.fence.map(Term),
+            request_id: request_id(&message.request_id)?,
         })
+    }
+}
+
+fn request_id(bytes: &[u8]) -> Result<Option<RequestId>, CodecError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let id = bytes.try_into().map_err(|_| CodecError::Field("request id"))?;
+    Ok(Some(RequestId(u128::from_be_bytes(id))))
+}
+
+impl From<&Alarm> for AlarmMessage {
+    fn from(alarm: &Alarm) -> Self {
+        let kind = match alarm.kind {
+            AlarmKind::NoSpace => 1,
+        };
+        Self { member: alarm.member.0, kind }
+    }
+}
+
+impl TryFrom<AlarmMessage> for Alarm {
+    type Error = CodecError;
+
+    fn try_from(message: AlarmMessage) -> Result<Self, CodecError> {
+        let kind = match message.kind {
+            1 => AlarmKind::NoSpace,
+            _ => return Err(CodecError::Field("alarm kind")),
+        };
+        Ok(Self { member: MemberId(message.member), kind })
     }
 }
 
@@ -160,10 +218,13 @@ impl TryFrom<&Op> for OpMessage {
                 value: put.value.clone(),
                 lease: put.lease.0,
                 prev_kv: put.prev_kv,
+                ignore_value: put.ignore_value,
+                ignore_lease: put.ignore_lease,
             }),
             Op::Delete { range, prev_kv } => {
                 OpKind::Delete(DeleteMessage { range: Some(range.into()), prev_kv: *prev_kv })
             }
+            Op::Txn(nested) => OpKind::Txn(nested.try_into()?),
             _ => return Err(CodecError::Unsupported("an operation")),
         };
         Ok(Self { kind: Some(kind) })
@@ -176,9 +237,15 @@ impl TryFrom<OpMessage> for Op {
     fn try_from(message: OpMessage) -> Result<Self, CodecError> {
         Ok(match message.kind.ok_or(CodecError::Field("operation"))? {
             OpKind::Range(request) => Self::Range(request.try_into()?),
-            OpKind::Put(PutMessage { key, value, lease, prev_kv }) => {
-                Self::Put(PutOp { key, value, lease: LeaseId(lease), prev_kv })
-            }
+            OpKind::Put(put) => Self::Put(PutOp {
+                key: put.key,
+                value: put.value,
+                lease: LeaseId(put.lease),
+                prev_kv: put.prev_kv,
+                ignore_value: put.ignore_value,
+                ignore_lease: put.ignore_lease,
+            }),
+            OpKind::Txn(nested) => Self::Txn(nested.try_into()?),
             OpKind::Delete(DeleteMessage { range, prev_kv }) => {
                 Self::Delete { range: required(range)?, prev_kv }
             }
@@ -195,8 +262,37 @@ impl From<&RangeRequest> for RangeMessage {
             serializable: request.consistency == Consistency::Serializable,
             keys_only: request.keys_only,
             count_only: request.count_only,
+            sort: request.sort.map_or(0, |sort| target_number(sort.target)),
+            descending: request.sort.is_some_and(|sort| sort.descending),
+            min_mod: request.filter.min_mod.0,
+            max_mod: request.filter.max_mod.0,
+            min_create: request.filter.min_create.0,
+            max_create: request.filter.max_create.0,
         }
     }
+}
+
+fn target_number(target: SortTarget) -> u32 {
+    match target {
+        SortTarget::Key => 1,
+        SortTarget::Version => 2,
+        SortTarget::CreateRevision => 3,
+        SortTarget::ModRevision => 4,
+        SortTarget::Value => 5,
+    }
+}
+
+fn sort(number: u32, descending: bool) -> Result<Option<Sort>, CodecError> {
+    let target = match number {
+        0 => return Ok(None),
+        1 => SortTarget::Key,
+        2 => SortTarget::Version,
+        3 => SortTarget::CreateRevision,
+        4 => SortTarget::ModRevision,
+        5 => SortTarget::Value,
+        _ => return Err(CodecError::Field("sort target")),
+    };
+    Ok(Some(Sort { target, descending }))
 }
 
 impl TryFrom<RangeMessage> for RangeRequest {
@@ -214,6 +310,13 @@ impl TryFrom<RangeMessage> for RangeRequest {
             },
             keys_only: message.keys_only,
             count_only: message.count_only,
+            sort: sort(message.sort, message.descending)?,
+            filter: RevisionFilter {
+                min_mod: Revision(message.min_mod),
+                max_mod: Revision(message.max_mod),
+                min_create: Revision(message.min_create),
+                max_create: Revision(message.max_create),
+            },
         })
     }
 }

@@ -19,6 +19,13 @@ const NOT_LEADER: u32 = 11;
 const UNAVAILABLE: u32 = 12;
 const TIMEOUT: u32 = 13;
 const FATAL: u32 = 14;
+const KEY_NOT_FOUND: u32 = 15;
+const VALUE_PROVIDED: u32 = 16;
+const LEASE_PROVIDED: u32 = 17;
+const INVALID: u32 = 18;
+const NO_SPACE: u32 = 19;
+const ALREADY_APPLIED: u32 = 20;
+const REFUSED: u32 = 21;
 
 impl From<&Error> for FailureMessage {
     fn from(error: &Error) -> Self {
@@ -46,6 +53,16 @@ impl From<&Error> for FailureMessage {
             }
             Error::Timeout => signed(TIMEOUT, []),
             Error::Fatal { reason } => text(FATAL, reason, true),
+            Error::KeyNotFound { key } => text(KEY_NOT_FOUND, key, false),
+            Error::ValueProvided { key } => text(VALUE_PROVIDED, key, false),
+            Error::LeaseProvided { key } => text(LEASE_PROVIDED, key, false),
+            Error::Invalid { reason } => text(INVALID, reason, false),
+            Error::NoSpace => signed(NO_SPACE, []),
+            Error::AlreadyApplied { revision } => signed(ALREADY_APPLIED, [revision.0]),
+            // A machine's name has no line break.
+            Error::Refused { machine, reason } => {
+                text(REFUSED, &format!("{machine}\n{reason}"), false)
+            }
             // A variant newer than this format: its words and whether it may have happened.
             other => {
                 let unknown = other.certainty() == Certainty::Unknown;
@@ -93,6 +110,20 @@ impl TryFrom<FailureMessage> for Error {
             }
             (TIMEOUT, [], []) => Self::Timeout,
             (FATAL, [], []) => Self::Fatal { reason: text },
+            (KEY_NOT_FOUND, [], []) => Self::KeyNotFound { key: text },
+            (VALUE_PROVIDED, [], []) => Self::ValueProvided { key: text },
+            (LEASE_PROVIDED, [], []) => Self::LeaseProvided { key: text },
+            (INVALID, [], []) => Self::Invalid { reason: text },
+            (NO_SPACE, [], []) => Self::NoSpace,
+            (ALREADY_APPLIED, [revision], []) => {
+                Self::AlreadyApplied { revision: Revision(*revision) }
+            }
+            (REFUSED, [], []) => match text.split_once('\n') {
+                Some((machine, reason)) => {
+                    Self::Refused { machine: machine.to_owned(), reason: reason.to_owned() }
+                }
+                None => return Err(CodecError::Field("machine")),
+            },
             _ => return Err(CodecError::Field("error code")),
         })
     }

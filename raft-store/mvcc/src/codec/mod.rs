@@ -2,13 +2,23 @@
 //!
 //! Place: commands are what log entries carry, replies travel back to the member that forwarded a
 //! request. Decoding never panics and never guesses: what this version does not know is an error.
+//!
+//! A command is written in the oldest version that has a place for all of it, so that members of
+//! two releases share a cluster until somebody uses what is new; a member that is too old then stops
+//! and says so, rather than apply half of a command. Version 2 added nested transactions, puts that
+//! keep value or lease, order and filters of reads, request ids, checkpoints of leases, alarms and
+//! the application's own commands. Replies are of version 1: what is new in them is a new field of
+//! a choice, which an older reader refuses.
 
 mod command;
 mod failure;
 mod reply;
 #[cfg(test)]
 mod tests;
+mod version;
 mod wire;
+
+pub(crate) use wire::AlarmMessage;
 
 use crate::{Command, Outcome, Reply};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -16,14 +26,17 @@ use prost::encoding::encode_varint;
 use prost::{Message, length_delimiter_len};
 use thiserror::Error;
 
-const VERSION: u8 = 1;
+/// The version that every build reads.
+const FIRST: u8 = 1;
+/// The newest version.
+const VERSION: u8 = 2;
 
 /// Why bytes are no command or reply, or a command or reply has no bytes.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum CodecError {
     /// The version byte is unknown or missing.
-    #[error("message has version {found:?}, this version reads {VERSION}")]
+    #[error("message has version {found:?}, this one reads {FIRST} to {VERSION}")]
     Version {
         /// The version byte.
         found: Option<u8>,
@@ -43,9 +56,10 @@ impl Command {
     /// Its bytes.
     ///
     /// # Errors
-    /// An operation that the format does not know.
+    /// Something that the format has no place for, or that is nested too deep to be read back.
     pub fn encode(&self) -> Result<Bytes, CodecError> {
-        Ok(envelope(&wire::CommandMessage::try_from(self)?))
+        version::check_depth(self)?;
+        Ok(envelope(version::needed(self), &wire::CommandMessage::try_from(self)?))
     }
 
     /// Reads it back.
@@ -63,7 +77,7 @@ impl Reply {
     /// # Errors
     /// A response that the format does not know.
     pub fn encode(&self) -> Result<Bytes, CodecError> {
-        Ok(envelope(&wire::ReplyMessage::try_from(self)?))
+        Ok(envelope(FIRST, &wire::ReplyMessage::try_from(self)?))
     }
 
     /// Reads it back.
@@ -80,7 +94,7 @@ impl Reply {
 /// # Errors
 /// A response that the format does not know.
 pub fn encode_outcome(outcome: &Outcome) -> Result<Bytes, CodecError> {
-    Ok(envelope(&wire::OutcomeMessage::try_from(outcome)?))
+    Ok(envelope(FIRST, &wire::OutcomeMessage::try_from(outcome)?))
 }
 
 /// Reads an outcome back.
@@ -94,18 +108,22 @@ pub fn decode_outcome(bytes: Bytes) -> Result<Outcome, CodecError> {
 /// The bytes of [`Command::Batch`] of commands that are bytes already: nothing is decoded.
 ///
 /// # Errors
-/// One of them is of another version.
+/// One of them is of a version that this one does not know.
 pub fn encode_batch(commands: &[Bytes]) -> Result<Bytes, CodecError> {
     let mut messages = Vec::with_capacity(commands.len());
+    let mut version = FIRST;
     for command in commands {
         match command.split_first() {
-            Some((&VERSION, message)) => messages.push(message),
+            Some((&needed @ FIRST..=VERSION, message)) => {
+                version = version.max(needed);
+                messages.push(message);
+            }
             found => return Err(CodecError::Version { found: found.map(|(first, _)| *first) }),
         }
     }
     let inner = messages.iter().map(|it| 1 + length_delimiter_len(it.len()) + it.len()).sum();
     let mut bytes = BytesMut::with_capacity(1 + 1 + length_delimiter_len(inner) + inner);
-    bytes.put_u8(VERSION);
+    bytes.put_u8(version);
     put_field(&mut bytes, wire::BATCH_TAG, inner);
     for message in messages {
         put_field(&mut bytes, wire::COMMANDS_TAG, message.len());
@@ -121,16 +139,16 @@ fn put_field(bytes: &mut BytesMut, tag: u8, length: usize) {
     encode_varint(length as u64, bytes);
 }
 
-fn envelope(message: &impl Message) -> Bytes {
+fn envelope(version: u8, message: &impl Message) -> Bytes {
     let mut bytes = BytesMut::with_capacity(1 + message.encoded_len());
-    bytes.put_u8(VERSION);
+    bytes.put_u8(version);
     message.encode_raw(&mut bytes);
     bytes.freeze()
 }
 
 fn open<M: Message + Default>(mut bytes: Bytes) -> Result<M, CodecError> {
     match bytes.try_get_u8().ok() {
-        Some(VERSION) => Ok(M::decode(bytes)?),
+        Some(FIRST..=VERSION) => Ok(M::decode(bytes)?),
         found => Err(CodecError::Version { found }),
     }
 }

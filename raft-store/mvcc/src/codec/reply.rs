@@ -3,8 +3,9 @@
 use super::CodecError;
 use super::command::all;
 use super::wire::{
-    DeleteReplyMessage, GrantedMessage, OpReplyKind, OpReplyMessage, OutcomeKind, OutcomeMessage,
-    OutcomesMessage, PutReplyMessage, RangeReplyMessage, ReplyKind, ReplyMessage, TxnReplyMessage,
+    AlarmMessage, AlarmsMessage, CustomReplyMessage, DeleteReplyMessage, GrantedMessage,
+    OpReplyKind, OpReplyMessage, OutcomeKind, OutcomeMessage, OutcomesMessage, PutReplyMessage,
+    RangeReplyMessage, ReplyKind, ReplyMessage, TxnReplyMessage,
 };
 use crate::layout::KeyValueMessage;
 use crate::{Outcome, Reply};
@@ -48,6 +49,15 @@ impl TryFrom<&Reply> for ReplyMessage {
                 ttl_nanos: granted.ttl.subsec_nanos(),
             }),
             Reply::LeaseRevoked { revision } => ReplyKind::Revoked(revision.0),
+            Reply::LeaseCheckpointed { known } => ReplyKind::Checkpointed(*known),
+            Reply::Alarms(alarms) => {
+                let alarms = alarms.iter().map(AlarmMessage::from).collect();
+                ReplyKind::Alarms(AlarmsMessage { alarms })
+            }
+            Reply::Custom { revision, answer } => ReplyKind::Custom(CustomReplyMessage {
+                revision: revision.0,
+                answer: answer.clone(),
+            }),
             Reply::Batch(outcomes) => {
                 ReplyKind::Batch(OutcomesMessage { outcomes: all(outcomes)? })
             }
@@ -71,6 +81,11 @@ impl TryFrom<ReplyMessage> for Reply {
                 Self::LeaseGranted(LeaseGranted { id: LeaseId(granted.id), ttl })
             }
             ReplyKind::Revoked(revision) => Self::LeaseRevoked { revision: Revision(revision) },
+            ReplyKind::Checkpointed(known) => Self::LeaseCheckpointed { known },
+            ReplyKind::Alarms(message) => Self::Alarms(all(message.alarms)?),
+            ReplyKind::Custom(custom) => {
+                Self::Custom { revision: Revision(custom.revision), answer: custom.answer }
+            }
             ReplyKind::Batch(batch) => Self::Batch(all(batch.outcomes)?),
         })
     }
@@ -118,6 +133,7 @@ impl TryFrom<&OpResponse> for OpReplyMessage {
                 deleted: *deleted,
                 prev_kvs: messages(prev_kvs),
             }),
+            OpResponse::Txn(nested) => OpReplyKind::Txn(nested.try_into()?),
             _ => return Err(CodecError::Unsupported("a response")),
         };
         Ok(Self { kind: Some(kind) })
@@ -136,6 +152,7 @@ impl TryFrom<OpReplyMessage> for OpResponse {
                 more: range.more,
             }),
             OpReplyKind::Put(put) => Self::Put { prev_kv: put.prev_kv.map(Into::into) },
+            OpReplyKind::Txn(nested) => Self::Txn(nested.try_into()?),
             OpReplyKind::Delete(delete) => Self::Delete {
                 deleted: delete.deleted,
                 prev_kvs: delete.prev_kvs.into_iter().map(Into::into).collect(),

@@ -1,15 +1,17 @@
 //! Every value survives the way there and back; foreign bytes are errors.
 
 use super::{CodecError, decode_outcome, encode_batch, encode_outcome};
-use crate::{Command, Outcome, Reply};
+use crate::{Alarm, AlarmKind, Command, Outcome, Reply};
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use quorate_store::{
     Certainty, Compare, CompareOp, CompareTarget, Consistency, Error, KeyRange, KeyValue,
-    LeaseGranted, Op, OpResponse, PutOp, RangeRequest, RangeResponse, Txn, TxnResponse,
+    LeaseGranted, Op, OpResponse, PutOp, RangeRequest, RangeResponse, RequestId, RevisionFilter,
+    Sort, SortTarget, Txn, TxnResponse,
 };
+use quorate_types::limits::MAX_TXN_DEPTH;
 use quorate_types::{LeaseId, MemberId, Revision, Term};
 use std::time::Duration;
 
@@ -30,28 +32,52 @@ fn key_range() -> impl Strategy<Value = KeyRange> {
 }
 
 fn request() -> impl Strategy<Value = RangeRequest> {
-    (key_range(), revision(), 0usize..100, any::<[bool; 3]>()).prop_map(
-        |(range, revision, limit, [serializable, keys_only, count_only])| RangeRequest {
-            range,
-            revision,
-            limit,
-            consistency: if serializable {
-                Consistency::Serializable
-            } else {
-                Consistency::Linearizable
-            },
-            keys_only,
-            count_only,
+    let filter = (any::<[i64; 4]>()).prop_map(|revisions| {
+        let [min_mod, max_mod, min_create, max_create] = revisions.map(Revision);
+        RevisionFilter { min_mod, max_mod, min_create, max_create }
+    });
+    let filter = prop_oneof![Just(RevisionFilter::default()), filter];
+    (key_range(), revision(), 0usize..100, any::<[bool; 3]>(), option::of(sort()), filter).prop_map(
+        |(range, revision, limit, [serializable, keys_only, count_only], sort, filter)| {
+            RangeRequest {
+                range,
+                revision,
+                limit,
+                consistency: if serializable {
+                    Consistency::Serializable
+                } else {
+                    Consistency::Linearizable
+                },
+                keys_only,
+                count_only,
+                sort,
+                filter,
+            }
         },
     )
+}
+
+fn sort() -> impl Strategy<Value = Sort> {
+    let targets = [
+        SortTarget::Key,
+        SortTarget::Version,
+        SortTarget::CreateRevision,
+        SortTarget::ModRevision,
+        SortTarget::Value,
+    ];
+    (prop::sample::select(targets.to_vec()), any::<bool>())
+        .prop_map(|(target, descending)| Sort { target, descending })
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         request().prop_map(Op::Range),
-        (bytes(), bytes(), any::<i64>(), any::<bool>()).prop_map(|(key, value, lease, prev_kv)| {
-            Op::Put(PutOp { key, value, lease: LeaseId(lease), prev_kv })
-        }),
+        (bytes(), bytes(), any::<i64>(), any::<[bool; 3]>()).prop_map(
+            |(key, value, lease, [prev_kv, ignore_value, ignore_lease])| {
+                let lease = LeaseId(lease);
+                Op::Put(PutOp { key, value, lease, prev_kv, ignore_value, ignore_lease })
+            }
+        ),
         (key_range(), any::<bool>()).prop_map(|(range, prev_kv)| Op::Delete { range, prev_kv }),
     ]
 }
@@ -73,25 +99,42 @@ fn compare() -> impl Strategy<Value = Compare> {
     (key_range(), op, target).prop_map(|(range, op, target)| Compare { range, op, target })
 }
 
-fn txn() -> impl Strategy<Value = Txn> {
-    (vec(compare(), 0..3), vec(op(), 0..4), vec(op(), 0..4), option::of(any::<u64>())).prop_map(
-        |(compares, success, failure, fence)| Txn {
+fn txn_of(op: impl Strategy<Value = Op> + Clone) -> impl Strategy<Value = Txn> {
+    let request = option::of(any::<u128>().prop_map(RequestId));
+    let fence = option::of(any::<u64>().prop_map(Term));
+    (vec(compare(), 0..3), vec(op.clone(), 0..4), vec(op, 0..4), fence, request).prop_map(
+        |(compares, success, failure, fence, request_id)| Txn {
             compares,
             success,
             failure,
-            fence: fence.map(Term),
+            fence,
+            request_id,
         },
     )
 }
 
+fn txn() -> impl Strategy<Value = Txn> {
+    let nested = op().prop_recursive(3, 12, 4, |op| txn_of(op).prop_map(Op::Txn));
+    txn_of(nested)
+}
+
+fn alarm() -> impl Strategy<Value = Alarm> {
+    any::<u64>().prop_map(|member| Alarm { member: MemberId(member), kind: AlarmKind::NoSpace })
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let single = prop_oneof![
-        txn().prop_map(Command::Txn),
-        revision().prop_map(|revision| Command::Compact { revision }),
-        any::<(i64, i64)>()
+        4 => txn().prop_map(Command::Txn),
+        1 => revision().prop_map(|revision| Command::Compact { revision }),
+        1 => any::<(i64, i64)>()
             .prop_map(|(id, ttl_seconds)| Command::LeaseGrant { id: LeaseId(id), ttl_seconds }),
-        vec(any::<i64>(), 0..5)
+        1 => vec(any::<i64>(), 0..5)
             .prop_map(|ids| Command::LeaseRevoke { ids: ids.into_iter().map(LeaseId).collect() }),
+        1 => vec(any::<(i64, i64)>(), 0..5).prop_map(|leases| Command::LeaseCheckpoint {
+            remaining: leases.into_iter().map(|(id, seconds)| (LeaseId(id), seconds)).collect()
+        }),
+        1 => (any::<bool>(), alarm()).prop_map(|(raise, alarm)| Command::Alarm { raise, alarm }),
+        1 => ("[a-z]*", bytes()).prop_map(|(machine, body)| Command::Custom { machine, body }),
     ];
     single.prop_recursive(2, 8, 4, |inner| vec(inner, 0..4).prop_map(Command::Batch))
 }
@@ -123,6 +166,13 @@ fn op_response() -> impl Strategy<Value = OpResponse> {
         (any::<u64>(), vec(key_value(), 0..3))
             .prop_map(|(deleted, prev_kvs)| OpResponse::Delete { deleted, prev_kvs }),
     ]
+    .prop_recursive(3, 8, 3, |inner| {
+        (revision(), any::<bool>(), vec(inner, 0..3)).prop_map(
+            |(revision, succeeded, responses)| {
+                OpResponse::Txn(TxnResponse { revision, succeeded, responses })
+            },
+        )
+    })
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
@@ -136,6 +186,9 @@ fn reply() -> impl Strategy<Value = Reply> {
         ),
         revision().prop_map(|revision| Reply::Compacted { revision }),
         revision().prop_map(|revision| Reply::LeaseRevoked { revision }),
+        any::<u64>().prop_map(|known| Reply::LeaseCheckpointed { known }),
+        vec(alarm(), 0..3).prop_map(Reply::Alarms),
+        (revision(), bytes()).prop_map(|(revision, answer)| Reply::Custom { revision, answer }),
         (any::<i64>(), any::<u64>(), 0u32..1_000_000_000).prop_map(|(id, seconds, nanos)| {
             let ttl = Duration::new(seconds, nanos);
             Reply::LeaseGranted(LeaseGranted { id: LeaseId(id), ttl })
@@ -152,6 +205,13 @@ fn error() -> impl Strategy<Value = Error> {
             .prop_map(|(requested, current)| Error::FutureRevision { requested, current }),
         Just(Error::EmptyKey),
         ".*".prop_map(|key| Error::DuplicateKey { key }),
+        ".*".prop_map(|key| Error::KeyNotFound { key }),
+        ".*".prop_map(|key| Error::ValueProvided { key }),
+        ".*".prop_map(|key| Error::LeaseProvided { key }),
+        ".*".prop_map(|reason| Error::Invalid { reason }),
+        Just(Error::NoSpace),
+        revision().prop_map(|revision| Error::AlreadyApplied { revision }),
+        ("[a-z]*", ".*").prop_map(|(machine, reason)| Error::Refused { machine, reason }),
         any::<(usize, usize)>().prop_map(|(given, limit)| Error::TooManyOps { given, limit }),
         any::<(usize, usize)>().prop_map(|(bytes, limit)| Error::TooLarge { bytes, limit }),
         any::<i64>().prop_map(|id| Error::LeaseNotFound(LeaseId(id))),
@@ -203,7 +263,7 @@ proptest! {
 
     #[test]
     fn foreign_bytes_never_panic(bytes in vec(any::<u8>(), 0..64)) {
-        let versioned: Bytes = [&[1], bytes.as_slice()].concat().into();
+        let versioned: Bytes = [&[2], bytes.as_slice()].concat().into();
         let _ = Command::decode(bytes.into());
         let _ = Command::decode(versioned.clone());
         let _ = Reply::decode(versioned.clone());
@@ -223,22 +283,58 @@ proptest! {
 }
 
 #[test]
-fn deep_nesting_is_an_error_not_a_stack_overflow() {
-    let mut command = Command::Batch(vec![]);
-    for _ in 0..2_000 {
-        command = Command::Batch(vec![command]);
+fn what_is_nested_too_deep_to_be_read_back_is_not_written() {
+    let batches = (0..9).fold(Command::Batch(vec![]), |inner, _| Command::Batch(vec![inner]));
+    assert!(matches!(batches.encode(), Err(CodecError::Unsupported(_))));
+    let nested = |depth: usize| {
+        Command::Txn((1..depth).fold(Txn::put("k", "v"), |txn, _| Txn::ops([Op::Txn(txn)])))
+    };
+    assert!(matches!(nested(MAX_TXN_DEPTH + 1).encode(), Err(CodecError::Unsupported(_))));
+    let deepest = Command::Batch(vec![Command::Batch(vec![nested(MAX_TXN_DEPTH)])]);
+    assert_eq!(Command::decode(deepest.encode().unwrap()).unwrap(), deepest);
+}
+
+#[test]
+fn foreign_bytes_nested_without_end_are_an_error_not_a_stack_overflow() {
+    // Field 5, a batch, whose field 1, a command, is the rest.
+    let mut bytes = Vec::new();
+    for _ in 0..5_000 {
+        for tag in [0x0a, 0x2a] {
+            let mut head = vec![tag];
+            prost::encoding::encode_varint(bytes.len() as u64, &mut head);
+            head.extend(bytes);
+            bytes = head;
+        }
     }
-    let encoded = std::thread::Builder::new()
-        .stack_size(64 * 1024 * 1024)
-        .spawn(move || {
-            let bytes = command.encode().unwrap();
-            std::mem::forget(command);
-            bytes
-        })
-        .unwrap()
-        .join()
-        .unwrap();
-    assert!(matches!(Command::decode(encoded), Err(CodecError::Malformed(_))));
+    bytes.insert(0, 1);
+    assert!(matches!(Command::decode(bytes.into()), Err(CodecError::Malformed(_))));
+}
+
+#[test]
+fn what_the_first_version_wrote_is_read_and_written_alike() {
+    let txn = Txn::ops([Op::put("k", "v"), Op::delete("d"), Op::Range(RangeRequest::key("r"))]);
+    let txn = txn.when(Compare::absent("k")).fenced(Some(Term(3)));
+    let written: &[u8] = b"\x01\x0a\x2f\x0a\x0b\x0a\x05\x0a\x01k\x10\x01\x10\x01\x28\x00\x12\x08\x12\x06\x0a\x01k\x12\x01v\x12\x09\x1a\x07\x0a\x05\x0a\x01d\x10\x01\x12\x09\x0a\x07\x0a\x05\x0a\x01r\x10\x01\x20\x03";
+    let command = Command::Txn(txn);
+    assert_eq!(command.encode().unwrap(), written, "{:02x?}", command.encode().unwrap().as_ref());
+    assert_eq!(Command::decode(Bytes::from_static(written)).unwrap(), command);
+}
+
+#[test]
+fn only_what_is_new_is_written_in_the_new_version() {
+    let version = |command: Command| command.encode().unwrap()[0];
+    assert_eq!(version(Command::Txn(Txn::put("k", "v"))), 1);
+    let sorted = RangeRequest::key("k").sorted(SortTarget::Value, true);
+    let ignoring = PutOp { key: "k".into(), ignore_value: true, ..PutOp::default() };
+    for txn in [
+        Txn::ops([Op::Txn(Txn::default())]),
+        Txn::ops([Op::Put(ignoring)]),
+        Txn::ops([Op::Range(sorted)]),
+        Txn::default().identified(RequestId(1)),
+    ] {
+        assert_eq!(version(Command::Txn(txn.clone())), 2, "{txn:?}");
+        assert_eq!(version(Command::Batch(vec![Command::Txn(txn)])), 2);
+    }
 }
 
 #[test]

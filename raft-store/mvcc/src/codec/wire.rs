@@ -10,7 +10,7 @@ pub(super) const COMMANDS_TAG: u8 = 1;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CommandMessage {
-    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub(super) kind: Option<CommandKind>,
 }
 
@@ -26,6 +26,50 @@ pub(super) enum CommandKind {
     Revoke(RevokeMessage),
     #[prost(message, tag = "5")]
     Batch(BatchMessage),
+    #[prost(message, tag = "6")]
+    Checkpoint(CheckpointMessage),
+    #[prost(message, tag = "7")]
+    Alarm(AlarmChangeMessage),
+    #[prost(message, tag = "8")]
+    Custom(CustomMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CheckpointMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) leases: Vec<RemainingMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RemainingMessage {
+    #[prost(int64, tag = "1")]
+    pub(super) id: i64,
+    #[prost(int64, tag = "2")]
+    pub(super) seconds: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AlarmChangeMessage {
+    #[prost(bool, tag = "1")]
+    pub(super) raise: bool,
+    #[prost(message, optional, tag = "2")]
+    pub(super) alarm: Option<AlarmMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct AlarmMessage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) member: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) kind: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CustomMessage {
+    #[prost(string, tag = "1")]
+    pub(super) machine: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) body: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -58,6 +102,9 @@ pub(super) struct TxnMessage {
     pub(super) failure: Vec<OpMessage>,
     #[prost(uint64, optional, tag = "4")]
     pub(super) fence: Option<u64>,
+    /// 16 bytes, big-endian; none if empty.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub(super) request_id: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -104,7 +151,7 @@ pub(super) enum RangeEnd {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct OpMessage {
-    #[prost(oneof = "OpKind", tags = "1, 2, 3")]
+    #[prost(oneof = "OpKind", tags = "1, 2, 3, 4")]
     pub(super) kind: Option<OpKind>,
 }
 
@@ -116,6 +163,8 @@ pub(super) enum OpKind {
     Put(PutMessage),
     #[prost(message, tag = "3")]
     Delete(DeleteMessage),
+    #[prost(message, tag = "4")]
+    Txn(TxnMessage),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -132,6 +181,19 @@ pub(super) struct RangeMessage {
     pub(super) keys_only: bool,
     #[prost(bool, tag = "6")]
     pub(super) count_only: bool,
+    /// 0 none, else 1 key, 2 version, 3 creation, 4 change, 5 value.
+    #[prost(uint32, tag = "7")]
+    pub(super) sort: u32,
+    #[prost(bool, tag = "8")]
+    pub(super) descending: bool,
+    #[prost(int64, tag = "9")]
+    pub(super) min_mod: i64,
+    #[prost(int64, tag = "10")]
+    pub(super) max_mod: i64,
+    #[prost(int64, tag = "11")]
+    pub(super) min_create: i64,
+    #[prost(int64, tag = "12")]
+    pub(super) max_create: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -144,6 +206,10 @@ pub(super) struct PutMessage {
     pub(super) lease: i64,
     #[prost(bool, tag = "4")]
     pub(super) prev_kv: bool,
+    #[prost(bool, tag = "5")]
+    pub(super) ignore_value: bool,
+    #[prost(bool, tag = "6")]
+    pub(super) ignore_lease: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -170,7 +236,7 @@ pub(super) enum OutcomeKind {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ReplyMessage {
-    #[prost(oneof = "ReplyKind", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "ReplyKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub(super) kind: Option<ReplyKind>,
 }
 
@@ -186,6 +252,26 @@ pub(super) enum ReplyKind {
     Revoked(i64),
     #[prost(message, tag = "5")]
     Batch(OutcomesMessage),
+    #[prost(uint64, tag = "6")]
+    Checkpointed(u64),
+    #[prost(message, tag = "7")]
+    Alarms(AlarmsMessage),
+    #[prost(message, tag = "8")]
+    Custom(CustomReplyMessage),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AlarmsMessage {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) alarms: Vec<AlarmMessage>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CustomReplyMessage {
+    #[prost(int64, tag = "1")]
+    pub(super) revision: i64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) answer: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -216,7 +302,7 @@ pub(super) struct TxnReplyMessage {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct OpReplyMessage {
-    #[prost(oneof = "OpReplyKind", tags = "1, 2, 3")]
+    #[prost(oneof = "OpReplyKind", tags = "1, 2, 3, 4")]
     pub(super) kind: Option<OpReplyKind>,
 }
 
@@ -228,6 +314,8 @@ pub(super) enum OpReplyKind {
     Put(PutReplyMessage),
     #[prost(message, tag = "3")]
     Delete(DeleteReplyMessage),
+    #[prost(message, tag = "4")]
+    Txn(TxnReplyMessage),
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -30,13 +30,16 @@ pub enum Family {
     Idx,
     /// Leases and the keys attached to them.
     Lease,
-    /// Applied index, membership, revisions, format, cluster.
+    /// Identified requests that were applied, and their answers.
+    Asked,
+    /// Applied index, membership, revisions, alarms, format, cluster.
     Meta,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 5] = [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Meta];
+    pub const ALL: [Self; 6] =
+        [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Asked, Self::Meta];
 
     /// Its name in the database.
     #[must_use]
@@ -46,6 +49,7 @@ impl Family {
             Self::Cur => "cur",
             Self::Idx => "idx",
             Self::Lease => "lease",
+            Self::Asked => "asked",
             Self::Meta => "meta",
         }
     }

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use quorate_store::{Error as Refusal, Event, EventKind, KeyValue};
 use quorate_types::Revision;
 
-/// Whole revisions from `next` on with at least `enough` events, or as many as there are.
+/// Whole revisions from `next` on, with the previous keys only if asked for, with at least `enough` events, or as many as there are.
 pub(crate) fn since(
     view: &dyn View,
     next: Revision,
+    prev_kv: bool,
     enough: usize,
 ) -> Result<Result<Pulled, Refusal>, Error> {
     let Meta { compacted, revision: current, .. } = Meta::load(view)?;
@@ -34,19 +35,25 @@ pub(crate) fn since(
             revisions.push((change.main, Vec::new()));
         }
         if let Some((_, events)) = revisions.last_mut() {
-            events.push(event(view, kv, tombstone, change.main)?);
+            events.push(event(view, kv, tombstone, change.main, prev_kv)?);
             count += 1;
         }
         Ok(Step::Next)
     })?;
-    let publish =
-        |(revision, events): (Revision, Vec<Event>)| Published { revision, events: events.into() };
+    let publish = |(revision, events)| Published::new(revision, events);
     let revisions = revisions.into_iter().map(publish).collect();
     Ok(Ok(Pulled { revisions, complete }))
 }
 
-fn event(view: &dyn View, kv: KeyValue, tombstone: bool, main: Revision) -> Result<Event, Error> {
-    let before = pointer(view, &kv.key, main)?.and_then(|pointer| pointer.before);
+fn event(
+    view: &dyn View,
+    kv: KeyValue,
+    tombstone: bool,
+    main: Revision,
+    prev_kv: bool,
+) -> Result<Event, Error> {
+    let pointer = if prev_kv { pointer(view, &kv.key, main)? } else { None };
+    let before = pointer.and_then(|pointer| pointer.before);
     let prev_kv = before.map(|before| changed(view, before)).transpose()?;
     if tombstone {
         // A stored deletion is the key alone.

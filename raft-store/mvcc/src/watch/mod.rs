@@ -18,7 +18,7 @@ pub(crate) use stream::{Watcher, refused};
 
 use quorate_store::Event;
 use quorate_types::Revision;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A piece of history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,39 @@ pub(crate) struct Pulled {
     pub(crate) complete: Revision,
 }
 
-/// All changes of one revision.
+/// All changes of one revision, shared by all watchers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Published {
     pub(crate) revision: Revision,
-    pub(crate) events: Arc<[Event]>,
+    pub(crate) events: Arc<Events>,
+}
+
+impl Published {
+    pub(crate) fn new(revision: Revision, events: Vec<Event>) -> Self {
+        let events = Events { whole: events.into(), bare: OnceLock::new() };
+        Self { revision, events: Arc::new(events) }
+    }
+}
+
+/// Events with the previous keys and, once somebody wants it, without.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Events {
+    whole: Arc<[Event]>,
+    bare: OnceLock<Arc<[Event]>>,
+}
+
+impl Events {
+    /// All events, as they were recorded.
+    pub(crate) fn whole(&self) -> &Arc<[Event]> {
+        &self.whole
+    }
+
+    /// The events for watchers that want the previous keys, or do not.
+    pub(crate) fn told(&self, prev_kv: bool) -> &Arc<[Event]> {
+        if prev_kv || self.whole.iter().all(|event| event.prev_kv.is_none()) {
+            return &self.whole;
+        }
+        let bare = |event: &Event| Event { prev_kv: None, ..event.clone() };
+        self.bare.get_or_init(|| self.whole.iter().map(bare).collect())
+    }
 }

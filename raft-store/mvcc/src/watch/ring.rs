@@ -51,7 +51,7 @@ impl Ring {
         let mut recent = self.lock();
         for (revision, events) in revisions {
             debug_assert_eq!(revision, recent.last.next(), "revisions are dense");
-            recent.push(Published { revision, events: events.into() });
+            recent.push(Published::new(revision, events));
         }
         recent.shrink(self.most_events, self.most_bytes);
         drop(recent);
@@ -96,9 +96,9 @@ impl Ring {
 
 impl Recent {
     fn push(&mut self, published: Published) {
-        let bytes = published.events.iter().map(size).sum();
+        let bytes = published.events.whole().iter().map(size).sum();
         self.last = published.revision;
-        self.events += published.events.len();
+        self.events += published.events.whole().len();
         self.bytes += bytes;
         self.revisions.push_back((published, bytes));
     }
@@ -107,7 +107,7 @@ impl Recent {
         while (self.events > most_events || self.bytes > most_bytes)
             && let Some((published, bytes)) = self.revisions.pop_front()
         {
-            self.events -= published.events.len();
+            self.events -= published.events.whole().len();
             self.bytes -= bytes;
         }
     }

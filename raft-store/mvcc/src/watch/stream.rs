@@ -3,9 +3,11 @@
 use super::{Pulled, Signal};
 use crate::Mvcc;
 use futures::StreamExt;
-use quorate_store::{Error as Refusal, Event, KeyRange, WatchBatch, WatchRequest, WatchStream};
+use futures::future::{Either, select};
+use quorate_store::{Error as Refusal, Event, ProgressBell, WatchBatch, WatchRequest, WatchStream};
 use quorate_types::Revision;
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use tokio::sync::watch;
@@ -16,8 +18,8 @@ pub(crate) struct Watcher {
     mvcc: Weak<Mvcc>,
     signal: watch::Receiver<Signal>,
     breaks: u64,
-    range: KeyRange,
-    progress: bool,
+    request: WatchRequest,
+    rings: Option<watch::Receiver<u64>>,
     /// The first revision not looked at.
     next: Revision,
     /// Bounded by one pull: filled only when empty.
@@ -33,12 +35,13 @@ impl Watcher {
         next: Revision,
     ) -> Self {
         let breaks = signal.borrow().breaks;
+        let rings = request.bell.as_ref().map(ProgressBell::listen);
         Self {
             mvcc: Arc::downgrade(mvcc),
             signal,
             breaks,
-            range: request.range,
-            progress: request.progress,
+            request,
+            rings,
             next,
             ready: VecDeque::new(),
             ended: false,
@@ -74,35 +77,63 @@ impl Watcher {
     }
 
     async fn pull(&mut self) -> Result<(), Refusal> {
-        let (next, breaks) = (self.next, self.breaks);
-        let stopped = || Refusal::unavailable("the member has stopped");
-        let signal = *self
-            .signal
-            .wait_for(|signal| signal.breaks != breaks || signal.revision >= next)
-            .await
-            .map_err(|_| stopped())?;
-        if signal.breaks != breaks {
+        let next = self.next;
+        let Some(signal) = self.moved().await? else {
+            // The bell rang while there was nothing to deliver.
+            let revision = self.signal.borrow().revision.min(next.prev());
+            self.ready.push_back(WatchBatch::progress(revision));
+            return Ok(());
+        };
+        if signal.breaks != self.breaks {
             return Err(Refusal::unavailable("the member's state was replaced by an older one"));
         }
-        let pulled = self.mvcc.upgrade().ok_or_else(stopped)?.since(next)?;
+        let state = self.mvcc.upgrade().ok_or_else(stopped)?;
+        let pulled = state.since(next, self.request.prev_kv)?;
         self.take(&pulled);
         Ok(())
+    }
+
+    /// Waits until there is something to pull; `None` if the bell rings before.
+    async fn moved(&mut self) -> Result<Option<Signal>, Refusal> {
+        let (next, breaks) = (self.next, self.breaks);
+        let due = |signal: &Signal| signal.breaks != breaks || signal.revision >= next;
+        let moved = pin!(self.signal.wait_for(due));
+        match select(moved, pin!(rung(&mut self.rings))).await {
+            Either::Left((signal, _)) => signal.map(|signal| Some(*signal)).map_err(|_| stopped()),
+            Either::Right(((), _)) => Ok(None),
+        }
     }
 
     fn take(&mut self, pulled: &Pulled) {
         let mut delivered = None;
         for published in &pulled.revisions {
-            if let Some(events) = filtered(&published.events, &self.range) {
+            let events = published.events.told(self.request.prev_kv);
+            if let Some(events) = admitted(events, &self.request) {
                 delivered = Some(published.revision);
-                self.ready.push_back(WatchBatch { revision: published.revision, events });
+                let batch = WatchBatch::new(published.revision, events);
+                self.ready.extend(batch.fragments(self.request.fragment));
             }
         }
         let last = pulled.complete;
         self.next = last.next();
-        if self.progress && delivered != Some(last) {
-            self.ready.push_back(WatchBatch { revision: last, events: Arc::from([]) });
+        if self.request.progress && delivered != Some(last) {
+            self.ready.push_back(WatchBatch::progress(last));
         }
     }
+}
+
+/// Waits until the bell rings, if there is one.
+async fn rung(rings: &mut Option<watch::Receiver<u64>>) {
+    if let Some(rings) = rings
+        && rings.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+fn stopped() -> Refusal {
+    Refusal::unavailable("the member has stopped")
 }
 
 /// A stream that ends with an error at once.
@@ -110,13 +141,13 @@ pub(crate) fn refused(refusal: Refusal) -> WatchStream {
     futures::stream::iter([Err(refusal)]).boxed()
 }
 
-/// The events of a range; the same allocation if all are.
-fn filtered(events: &Arc<[Event]>, range: &KeyRange) -> Option<Arc<[Event]>> {
-    let matching = events.iter().filter(|event| range.contains(&event.kv.key)).count();
-    match matching {
+/// The events that a request admits; the same allocation if it admits all.
+fn admitted(events: &Arc<[Event]>, request: &WatchRequest) -> Option<Arc<[Event]>> {
+    let admits = |event: &&Event| request.admits(event);
+    match events.iter().filter(admits).count() {
         0 => None,
         all if all == events.len() => Some(Arc::clone(events)),
-        _ => Some(events.iter().filter(|event| range.contains(&event.kv.key)).cloned().collect()),
+        _ => Some(events.iter().filter(admits).cloned().collect()),
     }
 }
 

@@ -6,7 +6,8 @@ use futures::{FutureExt, StreamExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use quorate_store::{
-    Error as Refusal, Event, KeyRange, Op, Txn, WatchBatch, WatchRequest, WatchStream,
+    Error as Refusal, Event, EventKind, KeyRange, Op, ProgressBell, Txn, WatchBatch, WatchRequest,
+    WatchStream,
 };
 use quorate_types::{LogIndex, Revision, Term};
 use std::sync::Arc;
@@ -52,6 +53,10 @@ fn batches(stream: &mut WatchStream) -> Vec<WatchBatch> {
     drain(stream).into_iter().map(Result::unwrap).collect()
 }
 
+fn all_from(revision: i64) -> WatchRequest {
+    WatchRequest::new(KeyRange::all()).from(Revision(revision)).with_prev_kv()
+}
+
 const KEYS: [&str; 5] = ["a", "a/1", "a/2", "b", "c"];
 
 fn op() -> impl Strategy<Value = Op> {
@@ -72,17 +77,49 @@ fn range() -> impl Strategy<Value = KeyRange> {
     ]
 }
 
+/// A watcher of the property: what it asks for, and after how many groups it looks each time.
+fn watcher() -> impl Strategy<Value = (WatchRequest, usize)> {
+    let without = prop_oneof![
+        3 => Just(vec![]),
+        1 => Just(vec![EventKind::Put]),
+        1 => Just(vec![EventKind::Delete]),
+    ];
+    let fragment = prop_oneof![2 => Just(0usize), 1 => 1usize..8];
+    (range(), 1i64..20, 1usize..8, any::<[bool; 2]>(), without, fragment).prop_map(
+        |(range, from, pace, [progress, prev_kv], without, fragment)| {
+            let from = Revision(from);
+            let bell = None;
+            (WatchRequest { range, from, progress, prev_kv, without, fragment, bell }, pace)
+        },
+    )
+}
+
+/// What a watcher must be told of a history.
+fn expected(all: &[Event], request: &WatchRequest) -> Vec<Event> {
+    let mut told: Vec<Event> = all.to_vec();
+    told.retain(|event| {
+        request.range.contains(&event.kv.key)
+            && event.kv.mod_revision >= request.from
+            && !request.without.contains(&event.kind)
+    });
+    if !request.prev_kv {
+        told.iter_mut().for_each(|event| event.prev_kv = None);
+    }
+    told
+}
+
 proptest! {
     #[test]
-    fn every_watcher_sees_every_change_of_its_range_once(
+    fn every_watcher_is_told_what_it_asked_for_once_and_in_order(
         txns in vec(vec(op(), 1..4), 1..30),
-        group in 1usize..5,
-        watchers in vec((range(), 1i64..20, 1usize..8, any::<bool>()), 1..5),
+        group in 1usize..6,
+        watchers in vec(watcher(), 1..5),
         ring in 0usize..8,
     ) {
+        // Puts of one key twice are refused, which is fine.
         let commands: Vec<_> = txns.into_iter().map(|ops| Command::Txn(Txn::ops(ops))).collect();
         let reference = open(&Arc::default(), usize::MAX);
-        let mut all = reference.watch(WatchRequest::new(KeyRange::all()).from(Revision(1)));
+        let mut all = reference.watch(all_from(1));
         for command in &commands {
             apply(&reference, std::slice::from_ref(command));
         }
@@ -90,40 +127,65 @@ proptest! {
             batches(&mut all).iter().flat_map(|batch| batch.events.to_vec()).collect();
 
         let mvcc = open(&Arc::default(), ring);
-        let mut streams: Vec<_> = watchers
-            .iter()
-            .map(|(range, from, _, progress)| {
-                let request = WatchRequest {
-                    range: range.clone(), from: Revision(*from), progress: *progress
-                };
-                (mvcc.watch(request), Vec::new())
-            })
-            .collect();
+        let mut streams: Vec<_> =
+            watchers.iter().map(|(request, _)| (mvcc.watch(request.clone()), Vec::new())).collect();
         for (turn, group) in commands.chunks(group).enumerate() {
             apply(&mvcc, group);
-            for ((stream, seen), (_, _, pace, _)) in streams.iter_mut().zip(&watchers) {
+            for ((stream, seen), (_, pace)) in streams.iter_mut().zip(&watchers) {
                 if turn % pace == 0 {
                     seen.extend(batches(stream));
                 }
             }
         }
-        for ((mut stream, mut seen), (range, from, _, progress)) in streams.into_iter().zip(&watchers) {
+        for ((mut stream, mut seen), (request, _)) in streams.into_iter().zip(&watchers) {
             seen.extend(batches(&mut stream));
-            let expected: Vec<_> = all
-                .iter()
-                .filter(|event| range.contains(&event.kv.key) && event.kv.mod_revision.0 >= *from)
-                .cloned()
-                .collect();
             let got: Vec<_> = seen.iter().flat_map(|batch| batch.events.to_vec()).collect();
-            prop_assert_eq!(got, expected);
-            prop_assert!(seen.is_sorted_by(|a, b| a.revision < b.revision), "whole revisions in order");
-            prop_assert!(*progress || seen.iter().all(|batch| !batch.events.is_empty()));
+            prop_assert_eq!(got, expected(&all, request));
+            let whole = |a: &WatchBatch, b: &WatchBatch| {
+                a.revision < b.revision || (a.more && a.revision == b.revision)
+            };
+            prop_assert!(seen.is_sorted_by(whole), "whole revisions in order: {:?}", seen);
+            prop_assert!(request.progress || seen.iter().all(|batch| !batch.events.is_empty()));
+            for batch in &seen {
+                let bytes: usize = batch.events.iter().map(Event::bytes).sum();
+                let fits = request.fragment == 0 || bytes <= request.fragment;
+                prop_assert!(fits || batch.events.len() == 1, "{:?}", batch);
+                prop_assert!(request.fragment > 0 || !batch.more);
+            }
             let current = mvcc.revision();
-            if *progress && current.0 >= *from {
+            if request.progress && current >= request.from {
                 prop_assert_eq!(seen.last().map(|batch| batch.revision), Some(current));
             }
         }
     }
+}
+
+#[test]
+fn a_bell_is_answered_once_after_everything_before_it() {
+    let mvcc = open(&Arc::default(), 2);
+    let bell = ProgressBell::new();
+    let mut stream = mvcc.watch(all_from(1).with_bell(&bell));
+    let mut deaf = mvcc.watch(all_from(1));
+    apply(&mvcc, &[put("a", "1"), put("b", "1"), put("c", "1")]);
+    bell.ring();
+    bell.ring();
+    let told: Vec<_> =
+        batches(&mut stream).iter().map(|batch| (batch.revision.0, batch.events.len())).collect();
+    assert_eq!(told, [(2, 1), (3, 1), (4, 1), (4, 0)]);
+    assert!(drain(&mut stream).is_empty());
+    bell.ring();
+    assert_eq!(batches(&mut stream), [WatchBatch::progress(Revision(4))]);
+    assert!(batches(&mut deaf).iter().all(|batch| !batch.events.is_empty()));
+}
+
+#[test]
+fn watchers_without_previous_keys_share_the_events_too() {
+    let mvcc = open(&Arc::default(), 100);
+    let mut streams = [0, 1].map(|_| mvcc.watch(WatchRequest::new(KeyRange::all())));
+    apply(&mvcc, &[put("a", "1"), put("a", "2")]);
+    let [first, second] = streams.each_mut().map(|stream| batches(stream).remove(1).events);
+    assert_eq!(first[0].prev_kv, None);
+    assert!(Arc::ptr_eq(&first, &second));
 }
 
 #[test]
@@ -153,7 +215,7 @@ fn a_watch_from_the_revision_of_an_empty_store_reports_progress_and_waits() {
     let mut silent = mvcc.watch(request.clone());
     assert!(drain(&mut silent).is_empty());
     let mut stream = mvcc.watch(request.with_progress());
-    assert_eq!(batches(&mut stream), [WatchBatch { revision: Revision(1), events: [].into() }]);
+    assert_eq!(batches(&mut stream), [WatchBatch::progress(Revision(1))]);
     apply(&mvcc, &[put("a", "1")]);
     assert_eq!(batches(&mut stream)[0].revision, Revision(2));
     assert_eq!(batches(&mut silent)[0].revision, Revision(2));
@@ -167,7 +229,7 @@ fn a_watch_from_the_compacted_revision_knows_previous_values_and_an_older_one_en
     apply(&mvcc, &[Command::Compact { revision: Revision(3) }]);
     apply(&mvcc, &[Command::Compact { revision: Revision(3) }]);
 
-    let mut stream = mvcc.watch(WatchRequest::new(KeyRange::all()).from(Revision(3)));
+    let mut stream = mvcc.watch(all_from(3));
     let seen = batches(&mut stream);
     let previous: Vec<_> =
         seen.iter().map(|batch| batch.events[0].prev_kv.as_ref().unwrap().value.clone()).collect();
@@ -197,7 +259,7 @@ fn watchers_go_on_without_a_gap_when_a_snapshot_is_installed() {
     for mvcc in [&leader, &behind] {
         apply(mvcc, &[put("a", "1"), put("b", "1")]);
     }
-    let mut stream = behind.watch(WatchRequest::new(KeyRange::all()).from(Revision(2)));
+    let mut stream = behind.watch(all_from(2));
     assert_eq!(batches(&mut stream).len(), 2);
     apply(&leader, &[put("a", "2"), put("a", "3"), Command::Txn(Txn::delete("b"))]);
     let dir = tempfile::tempdir().unwrap();

@@ -1,9 +1,14 @@
 //! Random commands over few keys, so that they meet, and entries made of them.
 
+use bytes::Bytes;
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use quorate_mvcc::{ApplyEntry, Command, EntryKind, Mvcc};
-use quorate_store::{Compare, CompareOp, CompareTarget, KeyRange, Op, PutOp, RangeRequest, Txn};
+use quorate_store::{
+    Compare, CompareOp, CompareTarget, KeyRange, Op, PutOp, RangeRequest, RequestId,
+    RevisionFilter, Sort, SortTarget, Txn,
+};
 use quorate_types::{LeaseId, LogIndex, Revision, Term};
 
 /// Applies commands as the entries that follow the applied ones.
@@ -41,25 +46,62 @@ pub(crate) fn range() -> impl Strategy<Value = KeyRange> {
 }
 
 pub(crate) fn read() -> impl Strategy<Value = RangeRequest> {
-    (range(), 0i64..30, 0usize..4, any::<[bool; 2]>()).prop_map(
-        |(range, revision, limit, [keys_only, count_only])| RangeRequest {
+    let sort = (prop::sample::select(TARGETS.as_slice()), any::<bool>())
+        .prop_map(|(target, descending)| Sort { target, descending });
+    (range(), 0i64..30, 0usize..4, any::<[bool; 2]>(), option::of(sort), filter()).prop_map(
+        |(range, revision, limit, [keys_only, count_only], sort, filter)| RangeRequest {
             limit,
             keys_only,
             count_only,
+            sort,
+            filter,
             ..RangeRequest::new(range).at(Revision((revision - 8).max(0)))
         },
     )
 }
 
-fn op() -> impl Strategy<Value = Op> {
+const TARGETS: [SortTarget; 5] = [
+    SortTarget::Key,
+    SortTarget::Version,
+    SortTarget::CreateRevision,
+    SortTarget::ModRevision,
+    SortTarget::Value,
+];
+
+fn filter() -> impl Strategy<Value = RevisionFilter> {
+    let bound = || prop_oneof![3 => Just(0i64), 1 => 1i64..20].prop_map(Revision);
+    (bound(), bound(), bound(), bound()).prop_map(|(min_mod, max_mod, min_create, max_create)| {
+        RevisionFilter { min_mod, max_mod, min_create, max_create }
+    })
+}
+
+fn put_op() -> impl Strategy<Value = PutOp> {
     let lease = prop_oneof![4 => Just(0i64), 2 => 1i64..4];
-    prop_oneof![
-        5 => (key(), "[xyz]", lease, any::<bool>()).prop_map(|(key, value, lease, prev_kv)| {
-            Op::Put(PutOp { key: key.into(), value: value.into(), lease: LeaseId(lease), prev_kv })
-        }),
+    // Keeping and giving at once is refused whatever the state is, so it is drawn seldom.
+    let keep = || prop_oneof![6 => Just(false), 1 => Just(true)];
+    let given = prop_oneof![9 => Just(false), 1 => Just(true)];
+    (key(), "[xyz]", lease, any::<bool>(), keep(), keep(), given).prop_map(
+        |(key, value, lease, prev_kv, ignore_value, ignore_lease, given)| {
+            let value = if ignore_value && !given { Bytes::new() } else { value.into() };
+            let lease = LeaseId(if ignore_lease && !given { 0 } else { lease });
+            PutOp { key: key.into(), value, lease, prev_kv, ignore_value, ignore_lease }
+        },
+    )
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let flat = prop_oneof![
+        5 => put_op().prop_map(Op::Put),
         2 => (range(), any::<bool>()).prop_map(|(range, prev_kv)| Op::Delete { range, prev_kv }),
         1 => read().prop_map(Op::Range),
-    ]
+    ];
+    flat.prop_recursive(2, 6, 3, |op| {
+        (vec(compare(), 0..2), vec(op.clone(), 0..3), vec(op, 0..2)).prop_map(
+            |(compares, success, failure)| {
+                Op::Txn(Txn { compares, success, failure, ..Txn::default() })
+            },
+        )
+    })
 }
 
 fn compare() -> impl Strategy<Value = Compare> {
@@ -80,9 +122,10 @@ fn compare() -> impl Strategy<Value = Compare> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let txn = (vec(compare(), 0..2), vec(op(), 0..4), vec(op(), 0..3)).prop_map(
-        |(compares, success, failure)| {
-            Command::Txn(Txn { compares, success, failure, fence: None })
+    let request = prop_oneof![4 => Just(None), 1 => (1u128..4).prop_map(|id| Some(RequestId(id)))];
+    let txn = (vec(compare(), 0..2), vec(op(), 0..4), vec(op(), 0..3), request).prop_map(
+        |(compares, success, failure, request_id)| {
+            Command::Txn(Txn { compares, success, failure, fence: None, request_id })
         },
     );
     prop_oneof![

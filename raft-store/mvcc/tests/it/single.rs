@@ -162,7 +162,7 @@ impl Store for Single {
     }
 
     async fn leases(&self) -> Result<Vec<LeaseId>, Error> {
-        Ok(self.core.mvcc.leases()?.into_iter().map(|(id, _)| id).collect())
+        Ok(self.core.mvcc.leases()?.into_iter().map(|lease| lease.id).collect())
     }
 
     fn status(&self) -> Status {

@@ -30,7 +30,7 @@ fn reference(store: &MemoryStore, command: &Command) -> Outcome {
         }
         Command::LeaseRevoke { ids } => block_on(store.lease_revoke(ids[0]))
             .map(|()| Reply::LeaseRevoked { revision: revision() }),
-        Command::Batch(_) => unreachable!("not drawn"),
+        other => unreachable!("not drawn: {other:?}"),
     }
 }
 
@@ -52,7 +52,7 @@ fn events(stream: &mut WatchStream) -> Vec<Event> {
 
 fn history(mvcc: &Arc<Mvcc>, range: &KeyRange) -> Vec<Event> {
     let from = mvcc.compacted().max(Revision(1));
-    events(&mut mvcc.watch(WatchRequest::new(range.clone()).from(from)))
+    events(&mut mvcc.watch(WatchRequest::new(range.clone()).from(from).with_prev_kv()))
 }
 
 proptest! {

@@ -94,7 +94,7 @@ impl Draw {
 
     fn put(&self, key: Bytes, lease: LeaseId) -> Op {
         let value = format!("v{}", self.below(10)).into();
-        Op::Put(PutOp { key, value, lease, prev_kv: self.chance(50) })
+        Op::Put(PutOp { key, value, lease, prev_kv: self.chance(50), ..PutOp::default() })
     }
 
     fn op(&self) -> Op {
@@ -129,7 +129,7 @@ impl Draw {
     /// A transaction that may be refused for its shape, but for nothing else.
     fn txn(&self, current: Revision) -> Txn {
         let compares = (0..self.below(3)).map(|_| self.compare(current)).collect();
-        Txn { compares, success: self.ops(), failure: self.ops(), fence: None }
+        Txn { compares, success: self.ops(), failure: self.ops(), ..Txn::default() }
     }
 
     /// A transaction of good shape that the state may refuse, for one reason.

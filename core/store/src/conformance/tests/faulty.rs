@@ -242,14 +242,14 @@ impl FaultyStore {
             Some(F::WatchRepeatsBatches) => vec![batch.clone(), batch],
             Some(F::WatchSplitsRevisions) if events.len() > 1 => {
                 let rest = events.split_off(events.len() / 2);
-                [events, rest].map(|events| WatchBatch { revision, events: events.into() }).into()
+                [events, rest].map(|events| WatchBatch::new(revision, events.into())).into()
             }
             Some(F::WatchReversesARevision) => {
                 events.reverse();
                 events.sort_by_key(|event| event.kv.mod_revision);
-                vec![WatchBatch { revision, events: events.into() }]
+                vec![WatchBatch { revision, events: events.into(), more: batch.more }]
             }
-            _ => vec![WatchBatch { revision, events: events.into() }],
+            _ => vec![WatchBatch { revision, events: events.into(), more: batch.more }],
         }
     }
 }
