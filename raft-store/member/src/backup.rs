@@ -69,7 +69,7 @@ fn fill(backup: &Path, data_dir: &Path, to: &Restore, seams: &Seams) -> Result<(
     // Looked at before anything is made, so that a wrong file name makes nothing.
     std::fs::File::open(backup).map_err(failed)?;
     let dir = DataDir::open(&seams.disk, data_dir, to.cluster, to.id)?;
-    let state = open_state(&dir.state(), None)?;
+    let state = open_state(&dir.state(), quorate_mvcc::Options::default())?;
     let restored = quorate_raft::restore(backup, &state, &dir.transfer(), to.cluster, &to.members);
     begin_log(&dir, to, &restored.map_err(failed)?, seams)
 }

@@ -1,8 +1,12 @@
 //! Leases on the leader: kept in memory, renewed without the log, ended by one log entry for many.
 //!
 //! Invariants: only the leader that a quorum has confirmed in this term answers for leases; a new
-//! leader gives every lease its whole time again and an election on top; a lease ends only through
-//! an entry of the term that found it expired.
+//! leader gives every lease what the last checkpoint left of it, its whole time if there is none,
+//! and an election on top; a lease ends only through an entry of the term that found it expired.
+//!
+//! Checkpoints: the leader records what is left of long leases every five minutes, and of all when
+//! it hands over. A renewal of a lease that was recorded is acknowledged only after the record has
+//! been taken back through the log, so that no leader ever counts from an old one.
 
 use bytes::Bytes;
 use quorate_mvcc::lease::LeaseKeeper;
@@ -10,11 +14,14 @@ use quorate_mvcc::{Command, LeaseChange, LeaseChanges, LeaseUpdate, Mvcc};
 use quorate_raft::{Attempt, Consensus, Method};
 use quorate_seams::{Monotonic, SharedClock};
 use quorate_types::{LeaseId, MemberId, Term};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 /// Most leases that one entry ends.
 const REVOKE_AT_ONCE: usize = 10_000;
+/// Most leases that one entry checkpoints.
+const CHECKPOINT_AT_ONCE: usize = 1000;
 /// How long to wait before leadership is looked at again when nothing says that it changed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -28,6 +35,9 @@ pub(crate) struct Leases {
     /// What a new leader adds to the time of every lease.
     extend: Duration,
     leading: Mutex<Option<Leading>>,
+    /// Held from the moment that checkpoints are taken until they are applied, so that those of one
+    /// lease reach the log in the order in which they were taken.
+    checkpointing: tokio::sync::Mutex<()>,
 }
 
 /// What is known while this member leads.
@@ -36,6 +46,8 @@ struct Leading {
     term: Term,
     keeper: LeaseKeeper,
     changes: LeaseChanges,
+    /// Leases whose renewal waits for their checkpoint to be taken back.
+    waiting: BTreeSet<LeaseId>,
 }
 
 impl Leading {
@@ -91,7 +103,14 @@ impl Leases {
         member: MemberId,
         extend: Duration,
     ) -> Self {
-        Self { clock, state: Arc::downgrade(state), member, extend, leading: Mutex::default() }
+        Self {
+            clock,
+            state: Arc::downgrade(state),
+            member,
+            extend,
+            leading: Mutex::default(),
+            checkpointing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Renews a lease or says what is left of it, if this member leads.
@@ -107,7 +126,112 @@ impl Leases {
         let Some(term) = consensus.confirm_leadership().await else {
             return Attempt::Refused(format!("member {} does not lead", self.member));
         };
-        self.answer(method, LeaseId(id), term)
+        let id = LeaseId(id);
+        if method == Method::LeaseKeepAlive
+            && let Err(reason) = self.take_back(consensus, id, term).await
+        {
+            return Attempt::Unknown(reason);
+        }
+        self.answer(method, id, term)
+    }
+
+    /// Makes sure that no checkpoint of a lease stands in the replicated state. Those who ask at the
+    /// same time share an entry.
+    async fn take_back(
+        &self,
+        consensus: &Consensus,
+        id: LeaseId,
+        term: Term,
+    ) -> Result<(), String> {
+        if !self.wait_for_take_back(id, term) {
+            return Ok(());
+        }
+        let _one = self.checkpointing.lock().await;
+        let waiting = self.with_leading(term, |leading| std::mem::take(&mut leading.waiting));
+        let waiting: Vec<LeaseId> = waiting.unwrap_or_default().into_iter().collect();
+        for ids in waiting.chunks(CHECKPOINT_AT_ONCE) {
+            let remaining = ids.iter().map(|id| (*id, 0)).collect();
+            self.record(consensus, remaining, term).await?;
+            self.with_leading(term, |leading| {
+                ids.iter().for_each(|id| leading.keeper.checkpoint_cleared(*id));
+            });
+        }
+        // Somebody else may have taken it back, or tried and failed.
+        match self.with_leading(term, |leading| leading.keeper.is_checkpointed(id)) {
+            Some(false) | None => Ok(()),
+            Some(true) => Err("the checkpoint of the lease could not be taken back".to_owned()),
+        }
+    }
+
+    /// Puts a lease among those to be taken back, if it was checkpointed.
+    fn wait_for_take_back(&self, id: LeaseId, term: Term) -> bool {
+        let waits = self.with_leading(term, |leading| {
+            let waits = leading.keeper.is_checkpointed(id);
+            if waits {
+                leading.waiting.insert(id);
+            }
+            waits
+        });
+        waits.unwrap_or(false)
+    }
+
+    /// Proposes a checkpoint in a term and waits until it is applied.
+    async fn record(
+        &self,
+        consensus: &Consensus,
+        remaining: Vec<(LeaseId, i64)>,
+        term: Term,
+    ) -> Result<(), String> {
+        let command = Command::LeaseCheckpoint { remaining };
+        let command = command.encode().map_err(|error| error.to_string())?;
+        match consensus.propose_in_term(command, term).await {
+            Attempt::Done(Ok(_)) => Ok(()),
+            Attempt::Done(Err(error)) => Err(error.to_string()),
+            Attempt::Refused(reason) | Attempt::Unknown(reason) => Err(reason),
+        }
+    }
+
+    /// Records what is left of every lease, for the next leader. What fails is no worse than a
+    /// leader that dies.
+    pub(crate) async fn hand_over(&self, consensus: &Consensus) {
+        let Some(term) = consensus.confirm_leadership().await else { return };
+        let now = self.clock.now();
+        let _one = self.checkpointing.lock().await;
+        let Some(state) = self.state.upgrade() else { return };
+        let left = self.with_leading(term, |leading| {
+            // A lease that is not known yet has lost no time.
+            let known = leading.catch_up(&state, now);
+            known.map(|()| leading.keeper.hand_over(now)).unwrap_or_default()
+        });
+        for remaining in left.unwrap_or_default().chunks(CHECKPOINT_AT_ONCE) {
+            if let Err(reason) = self.record(consensus, remaining.to_vec(), term).await {
+                tracing::info!(%reason, "leases are handed over with their whole time");
+                return;
+            }
+        }
+    }
+
+    /// Records what is left of the leases that are due for it.
+    async fn checkpoint(&self, consensus: &Consensus, term: Term) {
+        let _one = self.checkpointing.lock().await;
+        loop {
+            let now = self.clock.now();
+            let due = self.with_leading(term, |leading| {
+                leading.keeper.due_checkpoints(now, CHECKPOINT_AT_ONCE)
+            });
+            let due = due.filter(|due| !due.is_empty());
+            let Some(due) = due else { return };
+            let count = due.len();
+            if let Err(reason) = self.record(consensus, due, term).await {
+                tracing::debug!(%reason, count, "leases not checkpointed");
+                return;
+            }
+        }
+    }
+
+    fn with_leading<T>(&self, term: Term, step: impl FnOnce(&mut Leading) -> T) -> Option<T> {
+        let mut leading = self.leading.lock().unwrap_or_else(PoisonError::into_inner);
+        leading.as_mut().filter(|leading| leading.term == term).map(step)
     }
 
     fn answer(&self, method: Method, id: LeaseId, term: Term) -> Attempt<Bytes> {
@@ -123,6 +247,10 @@ impl Leases {
             return Attempt::Unknown(error.to_string());
         }
         let left = match method {
+            // Checkpointed since it was taken back: the caller asks again.
+            Method::LeaseKeepAlive if leading.keeper.is_checkpointed(id) => {
+                return Attempt::Refused("the lease is being checkpointed".to_owned());
+            }
             Method::LeaseKeepAlive => leading.keeper.renew(id, now),
             _ => leading.keeper.remaining(id, now),
         };
@@ -136,7 +264,7 @@ impl Leases {
         let mut keeper = LeaseKeeper::new();
         keeper.promote(state.leases()?, self.clock.now(), self.extend);
         *self.leading.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Leading { term, keeper, changes });
+            Some(Leading { term, keeper, changes, waiting: BTreeSet::new() });
         Ok(())
     }
 
@@ -154,7 +282,8 @@ impl Leases {
         };
         leading.catch_up(&state, now)?;
         let expired = leading.keeper.expired(now);
-        let next = leading.keeper.next_deadline().map_or(latest, |at| at.min(latest));
+        let next = [leading.keeper.next_deadline(), leading.keeper.next_checkpoint()];
+        let next = next.into_iter().flatten().fold(latest, Monotonic::min);
         Ok((expired, next))
     }
 
@@ -166,6 +295,7 @@ impl Leases {
             for ids in expired.chunks(REVOKE_AT_ONCE) {
                 self.revoke(consensus, ids.to_vec(), term).await;
             }
+            self.checkpoint(consensus, term).await;
             let view = leadership.borrow_and_update().clone();
             if view.leader != Some(self.member) || view.term != term {
                 return Ok(());

@@ -23,6 +23,7 @@
 //! ```
 
 mod backup;
+mod custom;
 mod data_dir;
 mod error;
 mod integrity;
@@ -31,13 +32,18 @@ mod member;
 mod membership;
 mod options;
 mod service;
+mod space;
 mod status;
 mod store;
 mod watching;
 
 pub use backup::{Restore, restore};
+pub use custom::Executed;
 pub use error::Error;
 pub use integrity::Integrity;
 pub use member::Member;
 pub use options::MemberOptions;
+pub use quorate_mvcc::{
+    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
+};
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};

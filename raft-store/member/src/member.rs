@@ -37,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) consensus: Consensus,
     pub(crate) leases: Arc<Leases>,
     pub(crate) watches: Watches,
+    pub(crate) raising: tokio::sync::Mutex<()>,
     pub(crate) status: watch::Receiver<Status>,
     addr: SocketAddr,
     state_dir: PathBuf,
@@ -125,6 +126,7 @@ impl Member {
             consensus,
             leases,
             watches,
+            raising: tokio::sync::Mutex::new(()),
             status,
             addr,
             state_dir,
@@ -188,8 +190,10 @@ impl Member {
         hash.unwrap_or_else(|| Err(quorate_store::Error::Fatal { reason: "hash panicked".into() }))
     }
 
-    /// Hands leadership to another voter. Does nothing if this member does not lead.
+    /// Hands leadership to another voter, and what is left of the leases with it. Does nothing if
+    /// this member does not lead.
     pub async fn transfer_leadership(&self, to: MemberId) {
+        self.inner.leases.hand_over(&self.inner.consensus).await;
         self.inner.consensus.transfer_leadership(to).await;
     }
 
@@ -324,15 +328,23 @@ impl Opened {
         let path = dir.log();
         let log = RaftLog::open(disk, &path, identity, options.log)
             .map_err(|source| Error::Log { path, source })?;
-        let state = open_state(&dir.state(), Some(options.cluster))?;
+        let state = open_state(&dir.state(), state_options(options))?;
         Ok(Self { dir, log, state })
     }
 }
 
-/// Opens the state of a cluster, or of any.
-pub(crate) fn open_state(path: &Path, cluster: Option<ClusterId>) -> Result<Arc<Mvcc>, Error> {
+/// What the state of a member is opened with.
+fn state_options(options: &MemberOptions) -> quorate_mvcc::Options {
+    quorate_mvcc::Options {
+        cluster: Some(options.cluster),
+        machines: options.machines.clone(),
+        ..Default::default()
+    }
+}
+
+/// Opens the state in a directory.
+pub(crate) fn open_state(path: &Path, options: quorate_mvcc::Options) -> Result<Arc<Mvcc>, Error> {
     let failed = |source| Error::State { path: path.to_owned(), source };
     let db = RocksDb::open(path, RocksOptions::default()).map_err(failed)?;
-    let options = quorate_mvcc::Options { cluster, ..Default::default() };
     Mvcc::open(Arc::new(db), options).map_err(failed)
 }

@@ -1,11 +1,14 @@
 //! What a member is told at start.
 
 use crate::error::Error;
+use quorate_mvcc::{Machine, Machines};
 use quorate_raft::Timing;
+use quorate_types::limits::DEFAULT_QUOTA_BYTES;
 use quorate_types::{ClusterId, MemberId};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Options of a member.
@@ -37,6 +40,11 @@ pub struct MemberOptions {
     pub snapshot_after: u64,
     /// Log entries kept for members that lag, 100 000. Who lags more gets the whole state.
     pub keep_entries: u64,
+    /// Bytes of state beyond which this member raises the alarm that refuses growth in the whole
+    /// cluster; 0 for [`quorate_types::limits::DEFAULT_QUOTA_BYTES`].
+    pub quota_bytes: u64,
+    /// The application's own commands: the same on every member of the cluster.
+    pub machines: Machines,
 }
 
 impl MemberOptions {
@@ -59,6 +67,8 @@ impl MemberOptions {
             log: quorate_log::Options::default(),
             snapshot_after: 50_000,
             keep_entries: 100_000,
+            quota_bytes: 0,
+            machines: Machines::default(),
         }
     }
 
@@ -97,6 +107,24 @@ impl MemberOptions {
         self.snapshot_after = after;
         self.keep_entries = keep;
         self
+    }
+
+    /// Bytes of state beyond which growth is refused; 0 for the default.
+    #[must_use]
+    pub fn quota(mut self, bytes: u64) -> Self {
+        self.quota_bytes = bytes;
+        self
+    }
+
+    /// Adds the application's own commands, see [`Machine`].
+    #[must_use]
+    pub fn machine(mut self, machine: Arc<dyn Machine>) -> Self {
+        self.machines = self.machines.with(machine);
+        self
+    }
+
+    pub(crate) fn quota_or_default(&self) -> u64 {
+        if self.quota_bytes == 0 { DEFAULT_QUOTA_BYTES } else { self.quota_bytes }
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 const SHORT_READ: usize = 128;
 
 impl Inner {
-    async fn propose(&self, command: &Command) -> Result<Reply, Error> {
+    pub(crate) async fn propose(&self, command: &Command) -> Result<Reply, Error> {
         let bytes = command.encode().map_err(|error| Error::unavailable(error.to_string()))?;
         self.consensus.propose(bytes).await
     }
@@ -70,7 +70,7 @@ fn is_short(request: &RangeRequest) -> bool {
         || (request.limit > 0 && request.limit <= SHORT_READ && !request.count_only)
 }
 
-fn unexpected(reply: &Reply) -> Error {
+pub(crate) fn unexpected(reply: &Reply) -> Error {
     Error::Fatal { reason: format!("the state answered another question: {reply:?}") }
 }
 
@@ -82,6 +82,9 @@ impl Store for Member {
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
         txn.check(limits::MAX_TXN_OPS)?;
+        if txn.has_puts() {
+            self.inner.check_space().await?;
+        }
         match self.inner.propose(&Command::Txn(txn)).await? {
             Reply::Txn(response) => Ok(response),
             other => Err(unexpected(&other)),
@@ -103,6 +106,7 @@ impl Store for Member {
 
     async fn lease_grant(&self, id: LeaseId, ttl: Duration) -> Result<LeaseGranted, Error> {
         let ttl_seconds = self.inner.lease_seconds(ttl)?;
+        self.inner.check_space().await?;
         let drawn = id == LeaseId::NONE;
         loop {
             let id = if drawn { self.inner.draw_lease_id() } else { id };

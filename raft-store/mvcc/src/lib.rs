@@ -40,6 +40,7 @@ mod mvcc;
 mod options;
 mod overlay;
 mod read;
+mod space;
 mod watch;
 
 pub use codec::{CodecError, decode_outcome, encode_batch, encode_outcome};

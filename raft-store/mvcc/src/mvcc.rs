@@ -9,8 +9,11 @@ use crate::hash::{self, HashKv};
 use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
 use crate::lease_changes::{LeaseChanges, LeaseFeed};
 use crate::meta::{Meta, founding, identify};
+use crate::space::Space;
 use crate::watch::{self, Pulled, Ring, Watcher};
-use crate::{Alarm, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read};
+use crate::{
+    Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read,
+};
 use bytes::Bytes;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
@@ -34,6 +37,7 @@ pub struct Mvcc {
     durable: Mutex<Option<LogIndex>>,
     ring: Ring,
     leases: LeaseFeed,
+    space: Space,
 }
 
 impl Mvcc {
@@ -58,6 +62,7 @@ impl Mvcc {
             meta: RwLock::new(meta),
             ring,
             leases: LeaseFeed::default(),
+            space: Space::default(),
         }))
     }
 
@@ -81,6 +86,7 @@ impl Mvcc {
             apply::apply(view, meta, entries, machines, *compaction_step)
         })?;
         self.db.write(&effects.batch)?;
+        self.space.written(effects.batch.bytes());
         self.publish(effects.meta);
         self.leases.publish(&effects.leases);
         self.ring.publish(effects.revisions);
@@ -210,12 +216,40 @@ impl Mvcc {
         })?
     }
 
-    /// Bytes of the state on disk, roughly; what was not flushed is not in it.
+    /// Bytes that the state takes on disk and in buffers that are not flushed yet, roughly.
     ///
     /// # Errors
     /// The database failed.
     pub fn size(&self) -> Result<u64, Error> {
         self.db.size()
+    }
+
+    /// Whether the state takes at least so many bytes. Cheap: the database is asked only when what
+    /// was written since it was last asked may make a difference.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn exceeds(&self, quota_bytes: u64) -> Result<bool, Error> {
+        self.space.exceeds(quota_bytes, || self.db.size())
+    }
+
+    /// Frees the space of what was deleted and compacted away, now rather than in time. Takes as
+    /// long as rewriting the state takes; reads and applies go on meanwhile.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub fn defragment(&self) -> Result<(), Error> {
+        self.db.flush()?;
+        self.db.defragment()?;
+        self.space.forget();
+        Ok(())
+    }
+
+    /// Whether the alarm is raised that refuses what makes the state grow.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let meta = self.meta.read().unwrap_or_else(PoisonError::into_inner);
+        meta.alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace)
     }
 
     /// Makes everything applied so far durable, and gives the last index of it: the log may be
@@ -272,6 +306,7 @@ impl Mvcc {
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
         self.publish(installed);
         self.leases.reload();
+        self.space.forget();
         self.ring.replace(revision);
         if !identity.is_empty() {
             self.db.write(&identity)?;

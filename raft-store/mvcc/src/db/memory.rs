@@ -112,6 +112,10 @@ impl StateDb for MemoryDb {
         let bytes: usize = map.iter().map(|((_, key), value)| key.len() + value.len()).sum();
         Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
+
+    fn defragment(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 impl View for MapView {

@@ -96,6 +96,14 @@ impl Batch {
         self.writes.iter().map(|((family, key), value)| (*family, key.as_slice(), value.as_ref()))
     }
 
+    /// Bytes of all keys and values.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let value = |value: Option<&Bytes>| value.map_or(0, Bytes::len);
+        let bytes: usize = self.iter().map(|(_, key, put)| key.len() + value(put)).sum();
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -177,11 +185,17 @@ pub trait StateDb: Send + Sync + std::fmt::Debug + 'static {
         accept: &mut dyn FnMut(&dyn View) -> Result<(), Error>,
     ) -> Result<(), Error>;
 
-    /// Bytes on disk, roughly.
+    /// Bytes on disk and in buffers, roughly.
     ///
     /// # Errors
     /// The database failed.
     fn size(&self) -> Result<u64, Error>;
+
+    /// Frees the space of removed keys; reads and writes go on meanwhile.
+    ///
+    /// # Errors
+    /// The database failed; nothing is lost.
+    fn defragment(&self) -> Result<(), Error>;
 }
 
 /// Reads one value out of a view.

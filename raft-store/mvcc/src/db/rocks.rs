@@ -157,8 +157,19 @@ impl StateDb for RocksDb {
     }
 
     fn size(&self) -> Result<u64, Error> {
-        let files = self.opened().db.live_files().map_err(failed("list its files"))?;
-        Ok(files.iter().map(|file| u64::try_from(file.size).unwrap_or(u64::MAX)).sum())
+        let opened = self.opened();
+        let files = opened.db.live_files().map_err(failed("list its files"))?;
+        let files: u64 =
+            files.iter().map(|file| u64::try_from(file.size).unwrap_or(u64::MAX)).sum();
+        Ok(files + opened.buffered()?)
+    }
+
+    fn defragment(&self) -> Result<(), Error> {
+        let opened = self.opened();
+        for family in Family::ALL {
+            opened.db.compact_range_cf(opened.family(family), None::<&[u8]>, None::<&[u8]>);
+        }
+        Ok(())
     }
 }
 
@@ -178,6 +189,21 @@ impl Opened {
 
     fn family(&self, family: Family) -> &ColumnFamily {
         self.db.cf_handle(family.name()).expect("every family is created when opening")
+    }
+
+    /// Bytes of keys and values in write buffers, arenas not counted that nothing is in yet.
+    fn buffered(&self) -> Result<u64, Error> {
+        let mut bytes = 0;
+        for family in Family::ALL {
+            let entries = |name: &str| {
+                let found = self.db.property_int_value_cf(self.family(family), name);
+                found.map_err(failed("tell its size")).map(Option::unwrap_or_default)
+            };
+            if entries("rocksdb.num-entries-active-mem-table")? > 0 {
+                bytes += entries("rocksdb.cur-size-all-mem-tables")?;
+            }
+        }
+        Ok(bytes)
     }
 
     fn view(&self) -> RocksView<'_> {
