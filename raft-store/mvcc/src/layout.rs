@@ -137,12 +137,19 @@ pub(crate) fn decode_current(mut value: Bytes, key: &[u8]) -> Result<Current, Er
 }
 
 /// User key, terminated so that order is kept (0 becomes 0 ff, the end is 0 1), then the inverted
-/// revision: newest first.
-pub(crate) fn idx_key(key: &[u8], revision: Revision) -> Vec<u8> {
+/// change: newest first. One revision may change a key twice: a nested transaction may delete what
+/// an earlier one has put.
+pub(crate) fn idx_key(key: &[u8], change: Change) -> Vec<u8> {
     let mut bytes = escape(key);
     bytes.put_slice(&[0, 1]);
-    bytes.put_i64(i64::MAX - revision.0);
+    bytes.put_i64(i64::MAX - change.main.0);
+    bytes.put_u64(u64::MAX - change.sub);
     bytes
+}
+
+/// At or below the newest change of a key at a revision.
+pub(crate) fn idx_newest(key: &[u8], at: Revision) -> Vec<u8> {
+    idx_key(key, Change { main: at, sub: u64::MAX })
 }
 
 /// Above every revision of the key, below the next key.
@@ -152,14 +159,15 @@ pub(crate) fn idx_after(key: &[u8]) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn parse_idx_key(bytes: &[u8]) -> Result<(Bytes, Revision), Error> {
+pub(crate) fn parse_idx_key(bytes: &[u8]) -> Result<(Bytes, Change), Error> {
     let damaged = || damaged("an index key", bytes);
-    let end = bytes.len().checked_sub(10).ok_or_else(damaged)?;
+    let end = bytes.len().checked_sub(18).ok_or_else(damaged)?;
     let (escaped, mut tail) = bytes.split_at(end);
     if tail.get_u16() != 1 {
         return Err(damaged());
     }
-    let revision = Revision(i64::MAX - tail.get_i64());
+    let main = i64::MAX.checked_sub(tail.get_i64()).map(Revision).ok_or_else(damaged)?;
+    let change = Change { main, sub: u64::MAX - tail.get_u64() };
     let mut key = Vec::with_capacity(escaped.len());
     let mut rest = escaped.iter();
     while let Some(byte) = rest.next() {
@@ -168,11 +176,11 @@ pub(crate) fn parse_idx_key(bytes: &[u8]) -> Result<(Bytes, Revision), Error> {
         }
         key.push(*byte);
     }
-    Ok((key.into(), revision))
+    Ok((key.into(), change))
 }
 
 fn escape(key: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(key.len() + 10);
+    let mut bytes = Vec::with_capacity(key.len() + 18);
     for byte in key {
         bytes.push(*byte);
         if *byte == 0 {
@@ -183,9 +191,8 @@ fn escape(key: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn encode_pointer(pointer: Pointer) -> Bytes {
-    let mut bytes = Vec::with_capacity(25);
+    let mut bytes = Vec::with_capacity(17);
     bytes.put_u8(u8::from(pointer.tombstone));
-    bytes.put_u64(pointer.change.sub);
     if let Some(before) = pointer.before {
         bytes.put_i64(before.main.0);
         bytes.put_u64(before.sub);
@@ -194,13 +201,12 @@ pub(crate) fn encode_pointer(pointer: Pointer) -> Bytes {
 }
 
 pub(crate) fn decode_pointer(
-    main: Revision,
+    change: Change,
     mut value: &[u8],
     key: &[u8],
 ) -> Result<Pointer, Error> {
     let mut parse = || {
         let tombstone = value.try_get_u8().ok()? == 1;
-        let change = Change { main, sub: value.try_get_u64().ok()? };
         let before = if value.is_empty() {
             None
         } else {
@@ -318,10 +324,10 @@ pub(crate) fn damaged(what: &'static str, key: &[u8]) -> Error {
 pub(crate) fn pointer(
     view: &dyn crate::db::View,
     key: &[u8],
-    main: Revision,
+    change: Change,
 ) -> Result<Option<Pointer>, Error> {
-    let at = idx_key(key, main);
-    view.value(Family::Idx, &at)?.map(|value| decode_pointer(main, &value, &at)).transpose()
+    let at = idx_key(key, change);
+    view.value(Family::Idx, &at)?.map(|value| decode_pointer(change, &value, &at)).transpose()
 }
 
 #[cfg(test)]
@@ -336,18 +342,23 @@ mod tests {
         )
     }
 
+    fn change() -> impl Strategy<Value = Change> {
+        (0..=i64::MAX, any::<u64>()).prop_map(|(main, sub)| Change { main: Revision(main), sub })
+    }
+
     proptest! {
         #[test]
         fn index_keys_order_by_key_and_then_newest_first(
-            a in user_key(), b in user_key(), x in 0..=i64::MAX, y in 0..=i64::MAX
+            a in user_key(), b in user_key(), x in change(), y in change()
         ) {
             let expected = a.cmp(&b).then(y.cmp(&x));
-            prop_assert_eq!(idx_key(&a, Revision(x)).cmp(&idx_key(&b, Revision(y))), expected);
-            let (key, revision) = parse_idx_key(&idx_key(&a, Revision(x))).unwrap();
-            prop_assert_eq!((key.to_vec(), revision.0), (a.clone(), x));
-            prop_assert!(idx_key(&a, Revision(x)) < idx_after(&a));
+            prop_assert_eq!(idx_key(&a, x).cmp(&idx_key(&b, y)), expected);
+            let (key, change) = parse_idx_key(&idx_key(&a, x)).unwrap();
+            prop_assert_eq!((key.to_vec(), change), (a.clone(), x));
+            prop_assert!(idx_newest(&a, x.main) <= idx_key(&a, x));
+            prop_assert!(idx_key(&a, x) < idx_after(&a));
             if a < b {
-                prop_assert!(idx_after(&a) < idx_key(&b, Revision(y)));
+                prop_assert!(idx_after(&a) < idx_newest(&b, y.main));
             }
         }
 
@@ -357,7 +368,7 @@ mod tests {
             let _ = parse_idx_key(&bytes);
             let _ = parse_lease_key(&bytes);
             let _ = decode_lease(LeaseId(1), &bytes, b"");
-            let _ = decode_pointer(Revision(1), &bytes, b"");
+            let _ = decode_pointer(Change::default(), &bytes, b"");
             let _ = decode_current(bytes.into(), b"");
         }
     }

@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 const STATE: &[u8] = b"state";
 const FORMAT: &[u8] = b"format";
 const CLUSTER: &[u8] = b"cluster";
-/// Version of the layout of all families.
-const VERSION: &[u8] = b"1";
+/// Version of the layout of all families. Of version 1 were states whose index could hold only one
+/// change of a key per revision.
+const VERSION: &[u8] = b"2";
 
 /// Where the state stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

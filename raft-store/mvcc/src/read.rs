@@ -5,7 +5,7 @@
 use crate::db::{Family, Step, View};
 use crate::layout::{
     Change, Current, cur_bounds, damaged, decode_current, decode_kv, decode_pointer, idx_after,
-    idx_bounds, idx_key, parse_idx_key, rev_key,
+    idx_bounds, idx_newest, parse_idx_key, rev_key,
 };
 use crate::meta::Meta;
 use crate::{Error, layout};
@@ -153,11 +153,11 @@ pub(crate) fn scan_past(
 ) -> Result<(), Error> {
     let (start, end) = idx_bounds(range);
     view.scan(Family::Idx, &start, end.as_deref(), &mut |bytes, value| {
-        let (key, main) = parse_idx_key(bytes)?;
-        if main > at {
-            return Ok(Step::Seek(idx_key(&key, at)));
+        let (key, change) = parse_idx_key(bytes)?;
+        if change.main > at {
+            return Ok(Step::Seek(idx_newest(&key, at)));
         }
-        let pointer = decode_pointer(main, value, bytes)?;
+        let pointer = decode_pointer(change, value, bytes)?;
         if !pointer.tombstone && visit(pointer.change)? == Step::Stop {
             return Ok(Step::Stop);
         }
@@ -172,9 +172,9 @@ pub(crate) fn last_change(
     at: Revision,
 ) -> Result<Option<layout::Pointer>, Error> {
     let mut found = None;
-    view.scan(Family::Idx, &idx_key(key, at), Some(&idx_after(key)), &mut |bytes, value| {
-        let (_, main) = parse_idx_key(bytes)?;
-        found = Some(decode_pointer(main, value, bytes)?);
+    view.scan(Family::Idx, &idx_newest(key, at), Some(&idx_after(key)), &mut |bytes, value| {
+        let (_, change) = parse_idx_key(bytes)?;
+        found = Some(decode_pointer(change, value, bytes)?);
         Ok(Step::Stop)
     })?;
     Ok(found)

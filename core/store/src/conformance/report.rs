@@ -1,8 +1,8 @@
 //! Trying cases and telling how it went.
 
 use super::{
-    Case, CaseError, StoreFactory, compaction, compare, concurrency, fencing, lease, limits,
-    random, range, txn, watch,
+    Case, CaseError, StoreFactory, compaction, compare, concurrency, fencing, keep, lease, limits,
+    nested, order, random, range, request, tell, txn, watch,
 };
 use futures::FutureExt;
 use std::any::Any;
@@ -21,9 +21,14 @@ impl Suite {
     pub fn all() -> Self {
         let topics = [
             range::cases(),
+            order::cases(),
             txn::cases(),
+            nested::cases(),
+            keep::cases(),
+            request::cases(),
             compare::cases(),
             watch::cases(),
+            tell::cases(),
             lease::cases(),
             compaction::cases(),
             limits::cases(),

@@ -68,7 +68,7 @@ impl Machine<'_> {
 
     fn visit(&mut self, visit: &Visited) -> Result<(), Error> {
         let Visited { change, tombstone, key } = visit;
-        let found = pointer(&self.state, key, change.main)?;
+        let found = pointer(&self.state, key, *change)?;
         if let Some(before) = found.and_then(|pointer| pointer.before) {
             self.forget(key, before, false);
         }
@@ -80,7 +80,7 @@ impl Machine<'_> {
 
     fn forget(&mut self, key: &[u8], change: Change, tombstone: bool) {
         self.state.delete(Family::Rev, rev_key(change, tombstone));
-        self.state.delete(Family::Idx, idx_key(key, change.main));
+        self.state.delete(Family::Idx, idx_key(key, change));
     }
 }
 

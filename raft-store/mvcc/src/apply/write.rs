@@ -106,7 +106,7 @@ impl<'m, 'a> Writer<'m, 'a> {
         let pointer = encode_pointer(Pointer { change, tombstone, before });
         let state = &mut self.machine.state;
         state.put(Family::Rev, rev_key(change, tombstone), bytes);
-        state.put(Family::Idx, idx_key(key, self.main), pointer);
+        state.put(Family::Idx, idx_key(key, change), pointer);
         change
     }
 

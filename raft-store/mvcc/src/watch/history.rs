@@ -3,7 +3,7 @@
 use super::{Published, Pulled};
 use crate::Error;
 use crate::db::{Family, Step, View};
-use crate::layout::{decode_kv, parse_rev_key, pointer, rev_start};
+use crate::layout::{Change, decode_kv, parse_rev_key, pointer, rev_start};
 use crate::meta::Meta;
 use crate::read::changed;
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub(crate) fn since(
             revisions.push((change.main, Vec::new()));
         }
         if let Some((_, events)) = revisions.last_mut() {
-            events.push(event(view, kv, tombstone, change.main, prev_kv)?);
+            events.push(event(view, kv, tombstone, change, prev_kv)?);
             count += 1;
         }
         Ok(Step::Next)
@@ -49,15 +49,15 @@ fn event(
     view: &dyn View,
     kv: KeyValue,
     tombstone: bool,
-    main: Revision,
+    change: Change,
     prev_kv: bool,
 ) -> Result<Event, Error> {
-    let pointer = if prev_kv { pointer(view, &kv.key, main)? } else { None };
+    let pointer = if prev_kv { pointer(view, &kv.key, change)? } else { None };
     let before = pointer.and_then(|pointer| pointer.before);
     let prev_kv = before.map(|before| changed(view, before)).transpose()?;
     if tombstone {
         // A stored deletion is the key alone.
-        let kv = KeyValue { mod_revision: main, ..kv };
+        let kv = KeyValue { mod_revision: change.main, ..kv };
         return Ok(Event { kind: EventKind::Delete, kv, prev_kv });
     }
     Ok(Event { kind: EventKind::Put, kv, prev_kv })

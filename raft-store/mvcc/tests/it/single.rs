@@ -10,7 +10,7 @@ use quorate_store::{
     Error, KeyRange, LeaseGranted, LeaseTimeToLive, RangeRequest, RangeResponse, Status, Store,
     Txn, TxnResponse, WatchRequest, WatchStream,
 };
-use quorate_types::limits::MAX_LEASE_TTL_SECONDS;
+use quorate_types::limits::{MAX_LEASE_TTL_SECONDS, MAX_TXN_OPS};
 use quorate_types::{LeaseId, LogIndex, MemberId, Revision, Term};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -116,6 +116,7 @@ impl Store for Single {
     }
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        txn.check(MAX_TXN_OPS)?;
         match self.core.propose(&Command::Txn(txn))? {
             Reply::Txn(response) => Ok(response),
             other => panic!("a transaction answers {other:?}"),

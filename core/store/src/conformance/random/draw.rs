@@ -1,6 +1,9 @@
 //! Drawing requests from a seed, over few keys so that they meet.
 
-use crate::{Compare, CompareOp, CompareTarget, KeyRange, Op, PutOp, RangeRequest, Txn};
+use crate::{
+    Compare, CompareOp, CompareTarget, KeyRange, Op, PutOp, RangeRequest, RequestId,
+    RevisionFilter, Sort, SortTarget, Txn,
+};
 use bytes::Bytes;
 use quorate_seams::{Random, SeededRandom};
 use quorate_types::{LeaseId, Revision};
@@ -49,9 +52,9 @@ impl Draw {
     /// The next request for a store at a revision.
     pub(super) fn step(&self, current: Revision) -> Step {
         match self.below(100) {
-            0..8 => Step::Read(self.read(current)),
-            8..14 if self.mix.leases => Step::Grant(self.known_lease()),
-            14..18 if self.mix.leases => Step::Revoke(self.known_lease()),
+            0..12 => Step::Read(self.read(current)),
+            12..16 if self.mix.leases => Step::Grant(self.known_lease()),
+            16..18 if self.mix.leases => Step::Revoke(self.known_lease()),
             18..22 if self.mix.compactions => Step::Compact(self.revision(current)),
             22..36 => Step::Txn(self.doubtful(current)),
             _ => Step::Txn(self.txn(current)),
@@ -88,8 +91,27 @@ impl Draw {
             limit: self.below(4),
             keys_only: self.chance(10),
             count_only: self.chance(10),
+            sort: self.chance(60).then(|| self.sort()),
+            filter: self.filter(current),
             ..RangeRequest::new(self.range()).at(revision)
         }
+    }
+
+    fn sort(&self) -> Sort {
+        let target = match self.below(5) {
+            0 => SortTarget::Key,
+            1 => SortTarget::Version,
+            2 => SortTarget::CreateRevision,
+            3 => SortTarget::ModRevision,
+            _ => SortTarget::Value,
+        };
+        Sort { target, descending: self.chance(50) }
+    }
+
+    fn filter(&self, current: Revision) -> RevisionFilter {
+        let bound = || if self.chance(10) { self.revision(current) } else { Revision::NONE };
+        let (min_mod, max_mod, min_create, max_create) = (bound(), bound(), bound(), bound());
+        RevisionFilter { min_mod, max_mod, min_create, max_create }
     }
 
     fn put(&self, key: Bytes, lease: LeaseId) -> Op {
@@ -105,8 +127,18 @@ impl Draw {
         }
     }
 
-    fn ops(&self) -> Vec<Op> {
-        (0..self.below(5)).map(|_| self.op()).collect()
+    fn ops(&self, current: Revision, depth: usize) -> Vec<Op> {
+        let op = |_| match depth {
+            1.. if self.chance(15) => Op::Txn(self.nested(current, depth - 1)),
+            _ => self.op(),
+        };
+        (0..self.below(5)).map(op).collect()
+    }
+
+    fn nested(&self, current: Revision, depth: usize) -> Txn {
+        let compares = (0..self.below(3)).map(|_| self.compare(current)).collect();
+        let (success, failure) = (self.ops(current, depth), self.ops(current, depth));
+        Txn { compares, success, failure, ..Txn::default() }
     }
 
     fn compare(&self, current: Revision) -> Compare {
@@ -126,10 +158,11 @@ impl Draw {
         Compare { range: self.range(), op, target }
     }
 
-    /// A transaction that may be refused for its shape, but for nothing else.
+    /// A transaction that may be refused for its shape, but for nothing else; sometimes a repeat.
     fn txn(&self, current: Revision) -> Txn {
-        let compares = (0..self.below(3)).map(|_| self.compare(current)).collect();
-        Txn { compares, success: self.ops(), failure: self.ops(), ..Txn::default() }
+        let txn = self.nested(current, 2);
+        let request_id = self.chance(10).then(|| RequestId(self.below(12) as u128));
+        Txn { request_id, ..txn }
     }
 
     /// A transaction of good shape that the state may refuse, for one reason.
@@ -137,9 +170,15 @@ impl Draw {
         let lease =
             if self.mix.leases && self.chance(70) { self.known_lease() } else { LeaseId::NONE };
         let (first, second) = (self.put("a".into(), lease), Op::delete("b"));
-        let doubtful = match self.below(3) {
-            0 if lease == LeaseId::NONE => self.put("d".into(), UNKNOWN_LEASE),
-            1 if lease == LeaseId::NONE => Op::Range(self.read(current)),
+        let keeping = |ignore_value, ignore_lease| {
+            let key = self.key();
+            Op::Put(PutOp { key, ignore_value, ignore_lease, ..PutOp::default() })
+        };
+        let doubtful = match self.below(5) {
+            0 if lease == LeaseId::NONE => keeping(true, self.chance(50)),
+            1 if lease == LeaseId::NONE => keeping(false, true),
+            2 if lease == LeaseId::NONE => self.put("d".into(), UNKNOWN_LEASE),
+            3 if lease == LeaseId::NONE => Op::Range(self.read(current)),
             _ => self.put("e".into(), lease),
         };
         Txn::ops([first, doubtful, second]).when(self.compare(current))

@@ -1,15 +1,15 @@
 //! A correct store with one deliberate fault.
 
 use crate::{
-    CompareTarget, Error, Event, EventKind, LeaseGranted, LeaseTimeToLive, MemoryStore, Op,
-    OpResponse, RangeRequest, RangeResponse, Status, Store, Txn, TxnResponse, WatchBatch,
-    WatchRequest, WatchStream,
+    CompareTarget, Error, Event, EventKind, KeyRange, LeaseGranted, LeaseTimeToLive, MemoryStore,
+    Op, OpResponse, ProgressBell, PutOp, RangeRequest, RangeResponse, RequestId, RevisionFilter,
+    Sort, SortTarget, Status, Store, Txn, TxnResponse, WatchBatch, WatchRequest, WatchStream,
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use quorate_types::{LeaseId, Revision};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -51,6 +51,41 @@ pub(super) enum Fault {
     AcceptsAnyTimeToLive,
     KeepAliveDoesNothing,
     StatusStandsStill,
+    NestedRunsAfterwards,
+    NestedHasItsOwnBudget,
+    NestedMayRepeatKeys,
+    NestedIgnoresFence,
+    NestedAlwaysSucceeds,
+    NestedAnswersNothing,
+    NestedReadsBeforeOperating,
+    SortsUpOnly,
+    LimitsBeforeSorting,
+    SortsWithoutValues,
+    SortsOnlyThePresent,
+    ReversesTies,
+    FilterIgnoresCreation,
+    FilterIsOneTooNarrow,
+    CountHonoursFilter,
+    LimitsBeforeFiltering,
+    KeepsNoValue,
+    KeepsNoLease,
+    CreatesWhatItShouldKeep,
+    KeepsDespiteAValue,
+    ForgetsRequests,
+    RemembersRefusals,
+    TakesHalfOfARequestId,
+    ForgetsLargeAnswers,
+    FencesRepeats,
+    WatchIgnoresFilter,
+    WatchTellsPrevKvUnasked,
+    WatchDoesNotFragment,
+    FragmentsDoNotSayMore,
+    FragmentsAlways,
+    BellIsNotHeard,
+    BellIsHeardByAll,
+    BellPromisesTooMuch,
+    AcceptsTooLarge,
+    CompactsAtStrangeRevisions,
 }
 
 use Fault as F;
@@ -106,6 +141,61 @@ pub(super) const CATALOGUE: &[(Fault, &str)] = &[
     (F::AcceptsAnyTimeToLive, "lease::a_time_to_live_out_of_range_is_refused"),
     (F::KeepAliveDoesNothing, "lease::a_lease_that_is_kept_alive_does_not_end"),
     (F::StatusStandsStill, "fencing::status_tells_leader_term_and_revision"),
+    (F::NestedRunsAfterwards, "nested::its_conditions_look_at_the_state_before_the_outermost"),
+    (F::NestedRunsAfterwards, "nested::everything_shares_one_revision"),
+    (F::NestedRunsAfterwards, "nested::an_unknown_lease_deep_inside_refuses_everything"),
+    (F::NestedReadsBeforeOperating, "nested::a_nested_read_sees_earlier_operations"),
+    (F::NestedRunsAfterwards, "random::transactions_agree_with_the_reference"),
+    (F::NestedHasItsOwnBudget, "nested::operations_of_all_levels_are_bounded_together"),
+    (F::NestedHasItsOwnBudget, "nested::nesting_too_deep_is_refused"),
+    (F::NestedMayRepeatKeys, "nested::writing_a_key_twice_is_refused_across_levels"),
+    (F::NestedIgnoresFence, "nested::a_fence_inside_is_held"),
+    (F::NestedAlwaysSucceeds, "nested::the_branch_that_its_own_conditions_choose_runs"),
+    (F::NestedAlwaysSucceeds, "nested::a_branch_that_does_not_run_has_no_say"),
+    (F::NestedAlwaysSucceeds, "random::transactions_agree_with_the_reference"),
+    (F::NestedAnswersNothing, "nested::an_answer_tells_the_revision_and_the_branch_of_each_level"),
+    (F::NestedAnswersNothing, "nested::a_later_transaction_may_delete_what_an_earlier_one_puts"),
+    (F::SortsUpOnly, "order::keys_come_in_the_order_asked_for"),
+    (F::SortsUpOnly, "random::transactions_agree_with_the_reference"),
+    (F::LimitsBeforeSorting, "order::the_limit_cuts_off_after_sorting"),
+    (F::SortsWithoutValues, "order::values_are_compared_even_if_only_keys_are_returned"),
+    (F::SortsOnlyThePresent, "order::sorting_works_in_the_past_and_in_transactions"),
+    (F::ReversesTies, "order::ties_come_in_byte_order_in_both_directions"),
+    (F::FilterIgnoresCreation, "order::filters_bound_the_revisions_of_change_and_creation"),
+    (F::FilterIsOneTooNarrow, "order::filters_bound_the_revisions_of_change_and_creation"),
+    (F::CountHonoursFilter, "order::what_a_filter_leaves_out_is_counted_all_the_same"),
+    (F::LimitsBeforeFiltering, "order::the_limit_counts_what_the_filter_admits"),
+    (F::KeepsNoValue, "keep::the_value_is_kept_and_everything_else_is_changed"),
+    (F::KeepsNoValue, "keep::both_can_be_kept"),
+    (F::KeepsNoLease, "keep::the_lease_is_kept_and_everything_else_is_changed"),
+    (F::KeepsNoLease, "keep::both_can_be_kept"),
+    (F::CreatesWhatItShouldKeep, "keep::a_key_that_does_not_exist_has_nothing_to_keep"),
+    (F::CreatesWhatItShouldKeep, "random::transactions_agree_with_the_reference"),
+    (F::KeepsDespiteAValue, "keep::giving_and_keeping_at_once_is_refused"),
+    (F::ForgetsRequests, "request::a_repeat_answers_as_the_first_did_and_changes_nothing"),
+    (F::ForgetsRequests, "request::repeats_at_the_same_time_are_applied_once"),
+    (F::ForgetsRequests, "request::a_nested_name_is_refused"),
+    (F::ForgetsRequests, "random::transactions_agree_with_the_reference"),
+    (F::RemembersRefusals, "request::a_refusal_is_not_remembered"),
+    (F::TakesHalfOfARequestId, "request::requests_of_other_names_are_applied"),
+    (
+        F::ForgetsLargeAnswers,
+        "request::a_large_answer_may_be_forgotten_but_nothing_is_applied_again",
+    ),
+    (F::FencesRepeats, "request::a_repeat_is_answered_whatever_its_fence"),
+    (F::WatchIgnoresFilter, "tell::kinds_that_were_left_out_are_not_told"),
+    (F::WatchIgnoresFilter, "tell::with_everything_left_out_only_progress_is_told"),
+    (F::WatchTellsPrevKvUnasked, "tell::previous_keys_are_told_only_on_request"),
+    (F::WatchDoesNotFragment, "tell::fragments_are_as_small_as_asked_and_say_what_follows"),
+    (F::FragmentsDoNotSayMore, "tell::fragments_are_as_small_as_asked_and_say_what_follows"),
+    (F::FragmentsAlways, "tell::a_revision_that_fits_is_not_fragmented"),
+    (F::BellIsNotHeard, "tell::a_bell_is_answered_after_everything_before_it"),
+    (F::BellIsNotHeard, "tell::a_bell_is_answered_again_without_a_change"),
+    (F::BellIsHeardByAll, "tell::only_those_who_hear_the_bell_answer"),
+    (F::BellPromisesTooMuch, "tell::a_bell_is_answered_after_everything_before_it"),
+    (F::AcceptsTooLarge, "limits::everything_in_a_request_counts"),
+    (F::AcceptsTooLarge, "limits::a_key_as_large_as_the_request_is_refused_or_kept_whole"),
+    (F::CompactsAtStrangeRevisions, "limits::strange_revisions_are_refused_or_read_the_present"),
 ];
 
 /// A memory store with at most one fault.
@@ -113,11 +203,14 @@ pub(super) const CATALOGUE: &[(Fault, &str)] = &[
 pub(super) struct FaultyStore {
     inner: Arc<MemoryStore>,
     fault: Option<Fault>,
+    refused: Mutex<BTreeMap<RequestId, Error>>,
+    /// Rings for everybody as soon as it is heard.
+    bell: ProgressBell,
 }
 
 impl FaultyStore {
     pub(super) fn new(inner: Arc<MemoryStore>, fault: Option<Fault>) -> Self {
-        Self { inner, fault }
+        Self { inner, fault, refused: Mutex::default(), bell: ProgressBell::new() }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -138,9 +231,122 @@ impl FaultyStore {
                 tokio::task::yield_now().await;
             }
             Some(F::PutKeepsOldLease) => self.keep_leases(&mut txn.success).await?,
-            _ => {}
+            _ => self.spoil_steps(txn),
         }
         Ok(())
+    }
+
+    /// What is wrong with single operations and names.
+    fn spoil_steps(&self, txn: &mut Txn) {
+        match self.fault {
+            Some(F::NestedIgnoresFence) => {
+                each_nested(txn, &mut |nested| nested.fence = None);
+            }
+            Some(F::NestedAlwaysSucceeds) => {
+                each_nested(txn, &mut |nested| nested.compares.clear());
+            }
+            Some(F::ForgetsRequests) => {
+                txn.request_id = None;
+                each_nested(txn, &mut |nested| nested.request_id = None);
+            }
+            Some(F::ForgetsLargeAnswers)
+                if txn.success.iter().any(|op| matches!(op, Op::Range(_))) =>
+            {
+                txn.request_id = None;
+            }
+            Some(F::FencesRepeats) if txn.fence.is_some() => txn.request_id = None,
+            Some(F::TakesHalfOfARequestId) => {
+                txn.request_id = txn.request_id.map(|id| RequestId(id.0 & u128::from(u64::MAX)));
+            }
+            Some(F::KeepsNoValue) => each_put(txn, |put| put.ignore_value = false),
+            Some(F::KeepsNoLease) => each_put(txn, |put| put.ignore_lease = false),
+            Some(F::KeepsDespiteAValue) => each_put(txn, |put| {
+                if put.ignore_value {
+                    put.value.clear();
+                }
+            }),
+            Some(F::SortsOnlyThePresent) => {
+                for op in &mut txn.success {
+                    if let Op::Range(request) = op {
+                        request.sort = request.sort.filter(|_| request.revision == Revision::NONE);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Nested transactions as transactions of their own.
+    async fn nested_afterwards(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        let is_nested = |op: &Op| matches!(op, Op::Txn(_));
+        let (nested, flat) = txn.success.into_iter().partition::<Vec<_>, _>(is_nested);
+        let mut answer = self.inner.txn(Txn { success: flat, ..txn }).await?;
+        for op in nested.into_iter().filter(|_| answer.succeeded) {
+            let one = self.inner.txn(Txn::ops([op])).await?;
+            answer.revision = one.revision;
+            answer.responses.extend(one.responses);
+        }
+        Ok(answer)
+    }
+
+    async fn nested_reads_early(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        let early = self.inner.range(RangeRequest::new(KeyRange::all())).await?;
+        let mut answer = self.inner.txn(txn).await?;
+        for response in &mut answer.responses {
+            let OpResponse::Txn(nested) = response else { continue };
+            for response in &mut nested.responses {
+                if let OpResponse::Range(found) = response {
+                    found.kvs.clone_from(&early.kvs);
+                }
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Accepts what must be refused, doing nothing.
+    fn accepted(&self) -> Result<TxnResponse, Error> {
+        let revision = self.inner.status().revision;
+        Ok(TxnResponse { revision, succeeded: true, responses: Vec::new() })
+    }
+
+    async fn run_lenient(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        let nested = txn.ops_of_both_branches().any(|op| matches!(op, Op::Txn(_)));
+        let request = txn.request_id;
+        let known = request.and_then(|id| self.refused.lock().unwrap().get(&id).cloned());
+        if let Some(error) = known {
+            return Err(error);
+        }
+        let unkept = unkept(&txn);
+        match self.inner.txn(txn).await {
+            Err(Error::TooManyOps { .. } | Error::Invalid { .. })
+                if nested && self.has(F::NestedHasItsOwnBudget) =>
+            {
+                self.accepted()
+            }
+            Err(Error::DuplicateKey { .. }) if nested && self.has(F::NestedMayRepeatKeys) => {
+                self.accepted()
+            }
+            Err(Error::TooLarge { .. }) if self.has(F::AcceptsTooLarge) => self.accepted(),
+            Err(Error::KeyNotFound { .. }) if self.has(F::CreatesWhatItShouldKeep) => {
+                self.inner.txn(unkept).await
+            }
+            Err(error) if self.has(F::RemembersRefusals) => {
+                if let Some(id) = request {
+                    self.refused.lock().unwrap().insert(id, error.clone());
+                }
+                Err(error)
+            }
+            Ok(mut answer) if self.has(F::NestedAnswersNothing) => {
+                for response in &mut answer.responses {
+                    if let OpResponse::Txn(nested) = response {
+                        nested.revision = answer.revision;
+                        nested.responses.clear();
+                    }
+                }
+                Ok(answer)
+            }
+            result => result,
+        }
     }
 
     async fn keep_leases(&self, ops: &mut [Op]) -> Result<(), Error> {
@@ -205,7 +411,9 @@ impl FaultyStore {
                 }
                 result
             }
-            _ => self.inner.txn(txn).await,
+            Some(F::NestedRunsAfterwards) => self.nested_afterwards(txn).await,
+            Some(F::NestedReadsBeforeOperating) => self.nested_reads_early(txn).await,
+            _ => self.run_lenient(txn).await,
         }
     }
 
@@ -215,9 +423,53 @@ impl FaultyStore {
             Some(F::HeaderIsOldRevision) if request.revision > Revision::NONE => {
                 found.revision = request.revision;
             }
+            Some(F::CountHonoursFilter) => {
+                found.count = found.count.min(found.kvs.len() as u64);
+            }
+            Some(F::LimitsBeforeSorting) => {
+                if let Some(sort) = request.sort {
+                    found.kvs.sort_by(|a, b| sort.relate(a, b));
+                }
+            }
+            Some(F::LimitsBeforeFiltering) => {
+                found.kvs.retain(|kv| request.filter.admits(kv));
+            }
+            Some(F::SortsWithoutValues) if request.keys_only => {
+                found.kvs.iter_mut().for_each(|kv| kv.value.clear());
+            }
+            Some(F::ReversesTies) if request.sort.is_some_and(|sort| sort.descending) => {
+                found.kvs.reverse();
+            }
             Some(F::VersionStandsStill) => {
                 found.kvs.iter_mut().for_each(|kv| kv.version = 1);
             }
+            _ => {}
+        }
+    }
+
+    fn spoil_order(&self, request: &mut RangeRequest) {
+        match self.fault {
+            Some(F::SortsUpOnly) => {
+                request.sort = request.sort.map(|sort| Sort { descending: false, ..sort });
+            }
+            Some(F::LimitsBeforeSorting) => request.sort = None,
+            Some(F::SortsWithoutValues) if request.keys_only => {
+                request.sort = request.sort.filter(|sort| sort.target != SortTarget::Value);
+            }
+            Some(F::SortsOnlyThePresent) if request.revision > Revision::NONE => {
+                request.sort = None;
+            }
+            Some(F::ReversesTies) => {
+                request.sort = request.sort.map(|sort| Sort { descending: false, ..sort });
+            }
+            Some(F::FilterIgnoresCreation) => {
+                request.filter.min_create = Revision::NONE;
+                request.filter.max_create = Revision::NONE;
+            }
+            Some(F::FilterIsOneTooNarrow) if request.filter.max_mod > Revision(1) => {
+                request.filter.max_mod = request.filter.max_mod.prev();
+            }
+            Some(F::LimitsBeforeFiltering) => request.filter = RevisionFilter::default(),
             _ => {}
         }
     }
@@ -244,6 +496,11 @@ impl FaultyStore {
                 let rest = events.split_off(events.len() / 2);
                 [events, rest].map(|events| WatchBatch::new(revision, events.into())).into()
             }
+            Some(F::BellPromisesTooMuch) if events.is_empty() => {
+                vec![WatchBatch::progress(revision.next())]
+            }
+            Some(F::FragmentsDoNotSayMore) => vec![WatchBatch::new(revision, events.into())],
+            Some(F::FragmentsAlways) => WatchBatch::new(revision, events.into()).fragments(1),
             Some(F::WatchReversesARevision) => {
                 events.reverse();
                 events.sort_by_key(|event| event.kv.mod_revision);
@@ -252,6 +509,30 @@ impl FaultyStore {
             _ => vec![WatchBatch { revision, events: events.into(), more: batch.more }],
         }
     }
+}
+
+fn each_nested(txn: &mut Txn, change: &mut dyn FnMut(&mut Txn)) {
+    for op in txn.success.iter_mut().chain(&mut txn.failure) {
+        if let Op::Txn(nested) = op {
+            change(nested);
+            each_nested(nested, change);
+        }
+    }
+}
+
+fn each_put(txn: &mut Txn, change: impl Fn(&mut PutOp)) {
+    for op in txn.success.iter_mut().chain(&mut txn.failure) {
+        if let Op::Put(put) = op {
+            change(put);
+        }
+    }
+}
+
+/// The same transaction, keeping nothing.
+fn unkept(txn: &Txn) -> Txn {
+    let mut txn = txn.clone();
+    each_put(&mut txn, |put| (put.ignore_value, put.ignore_lease) = (false, false));
+    txn
 }
 
 fn drop_duplicates(ops: &mut Vec<Op>) {
@@ -270,7 +551,7 @@ impl Store for FaultyStore {
             Some(F::LimitIsOneTooMany) if request.limit > 0 => request.limit += 1,
             Some(F::KeysOnlyReturnsValues) => request.keys_only = false,
             Some(F::IgnoresReadRevision) => request.revision = Revision::NONE,
-            _ => {}
+            _ => self.spoil_order(&mut request),
         }
         let compacted = self.inner.status().compacted;
         if self.has(F::CompactionIsOneTooFar)
@@ -298,6 +579,9 @@ impl Store for FaultyStore {
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), Error> {
+        if self.has(F::CompactsAtStrangeRevisions) && revision <= Revision::NONE {
+            return Ok(());
+        }
         match self.inner.compact(revision).await {
             Err(Error::Compacted { .. }) if self.has(F::CompactsTwice) => Ok(()),
             result => result,
@@ -311,10 +595,18 @@ impl Store for FaultyStore {
                 request.from = from.max(self.inner.status().compacted);
             }
             Some(F::WatchBeginsOneLate) if from > Revision(1) => request.from = from.next(),
+            Some(F::WatchIgnoresFilter) => request.without.clear(),
+            Some(F::WatchTellsPrevKvUnasked) => request.prev_kv = true,
+            Some(F::WatchDoesNotFragment) => request.fragment = 0,
+            Some(F::BellIsNotHeard) => request.bell = None,
+            Some(F::BellIsHeardByAll) => request.bell = Some(self.bell.clone()),
             _ => {}
         }
-        let spoiler = Self { inner: Arc::clone(&self.inner), fault: self.fault };
+        let spoiler = Self::new(Arc::clone(&self.inner), self.fault);
         let stream = self.inner.watch(request).await?;
+        if self.has(F::BellIsHeardByAll) {
+            self.bell.ring();
+        }
         let spoiled = stream.flat_map(move |item| {
             let items = match item {
                 Ok(batch) => spoiler.spoil_batch(batch).into_iter().map(Ok).collect(),
