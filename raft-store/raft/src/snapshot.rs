@@ -227,8 +227,9 @@ impl Writer {
         if crc32c::crc32c(&chunk.data) != chunk.crc {
             return Err(io::Error::other("a piece of the snapshot arrived damaged"));
         }
-        let end = offset + chunk.data.len() as u64;
-        if end > self.files[number].length {
+        let end = offset.saturating_add(chunk.data.len() as u64);
+        let announced = self.files.get(number).map(|file| file.length);
+        if announced.is_none_or(|length| end > length) {
             return Err(io::Error::other("a file of the snapshot is longer than announced"));
         }
         let path = self.path(number);
