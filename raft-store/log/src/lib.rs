@@ -29,6 +29,8 @@
 
 mod error;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod log;
 mod recovery;
 mod segments;

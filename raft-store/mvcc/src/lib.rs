@@ -30,6 +30,8 @@ mod codec;
 mod command;
 pub mod db;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod hash;
 mod layout;
 pub mod lease;

@@ -10,6 +10,8 @@
 mod backup;
 mod consensus;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
 mod inbound;
 mod machine;
 mod membership;
