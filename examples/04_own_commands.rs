@@ -7,10 +7,8 @@
 
 #![allow(clippy::print_stdout, reason = "an example speaks to a person")]
 
-use quorate::bytes::Bytes;
-use quorate::member::{
-    Machine, MachineEffects, MachineError, MachineView, Member, MemberOptions,
-};
+use bytes::Bytes;
+use quorate::member::{Machine, MachineEffects, MachineError, MachineView, Member, MemberOptions};
 use quorate::seams::Seams;
 use quorate::store::{Error as StoreError, Op, RangeRequest, RequestId, Store, Txn};
 use quorate::types::{ClusterId, MemberId};
@@ -35,7 +33,11 @@ impl Machine for Bank {
     }
 
     // Pure: it sees the state and the command, nothing else, and every member computes the same.
-    fn apply(&self, state: &MachineView<'_>, command: Bytes) -> Result<MachineEffects, MachineError> {
+    fn apply(
+        &self,
+        state: &MachineView<'_>,
+        command: Bytes,
+    ) -> Result<MachineEffects, MachineError> {
         let text = String::from_utf8_lossy(&command).into_owned();
         let malformed = || MachineError::Refused(format!("{text:?} is not \"FROM TO AMOUNT\""));
         let [from, to, amount] = text.split(' ').collect::<Vec<_>>()[..] else {

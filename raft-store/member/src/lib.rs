@@ -35,6 +35,7 @@ mod service;
 mod space;
 mod status;
 mod store;
+mod sweep;
 mod watching;
 
 pub use backup::{Restore, restore};

@@ -6,6 +6,7 @@ use crate::leases::{Leases, drive};
 use crate::options::MemberOptions;
 use crate::service::Service;
 use crate::status::follow;
+use crate::sweep;
 use crate::watching::Watches;
 use quorate_log::RaftLog;
 use quorate_mvcc::{HashKv, Mvcc, RocksDb, RocksOptions};
@@ -117,6 +118,7 @@ impl Member {
         let (known, status) = follow(options.id, &consensus, Arc::clone(&state));
         tasks.spawn(known);
         tasks.spawn(drive(Arc::clone(&leases), consensus.clone()));
+        tasks.spawn(sweep::drive(Arc::downgrade(&state), Arc::clone(&seams.clock)));
         let state_dir = dir.state();
         let running = Mutex::new(Some(Running { state, server, dir }));
         let watches = Watches::default();
@@ -338,6 +340,7 @@ fn state_options(options: &MemberOptions) -> quorate_mvcc::Options {
     quorate_mvcc::Options {
         cluster: Some(options.cluster),
         machines: options.machines.clone(),
+        compaction_step: 0,
         ..Default::default()
     }
 }

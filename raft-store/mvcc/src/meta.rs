@@ -90,6 +90,11 @@ impl Meta {
         })
     }
 
+    /// Whether compaction has visited everything below the watermark.
+    pub(crate) fn is_swept(&self) -> bool {
+        self.sweep >= Change { main: self.compacted, sub: 0 }
+    }
+
     /// Its key and bytes in the family `meta`.
     pub(crate) fn encode(&self) -> (Vec<u8>, Bytes) {
         let message = MetaMessage {

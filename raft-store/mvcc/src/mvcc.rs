@@ -93,6 +93,26 @@ impl Mvcc {
         Ok(effects.outcomes)
     }
 
+    /// Removes what compaction has made unreadable, visiting at most so many changes, apart from any
+    /// entry; whether there is more to visit. An apply waits no longer than this takes.
+    ///
+    /// # Errors
+    /// The database failed; the state is as it was.
+    pub fn sweep(&self, most: usize) -> Result<bool, Error> {
+        if self.meta().is_swept() {
+            return Ok(false);
+        }
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let meta = self.meta();
+        let effects = db::read(&*self.db, |view| {
+            apply::apply(view, meta, Vec::new(), &self.options.machines, most)
+        })?;
+        self.db.write(&effects.batch)?;
+        let more = !effects.meta.is_swept();
+        self.publish(effects.meta);
+        Ok(more)
+    }
+
     /// The revision of the last applied change.
     #[must_use]
     pub fn revision(&self) -> Revision {

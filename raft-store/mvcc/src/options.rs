@@ -13,7 +13,8 @@ pub struct Options {
     pub ring_events: usize,
     /// Most bytes of such events. 8 MiB.
     pub ring_bytes: usize,
-    /// Most revisions that one step of compaction visits, which happens with each apply. 1024.
+    /// Most changes that compaction visits with each apply. 1024; 0 leaves it all to
+    /// [`crate::Mvcc::sweep`].
     pub compaction_step: usize,
     /// The application's own commands: the same on every member.
     pub machines: Machines,

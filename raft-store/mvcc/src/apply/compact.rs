@@ -2,8 +2,9 @@
 //!
 //! The watermark alone decides what can be read, so it is exact and the same on every member at
 //! every log position. The sweep only removes what can no longer be read. It visits the changes
-//! below the watermark once each, in order and a bounded number per apply, so that no compaction
-//! stalls anything, however much there is to remove.
+//! below the watermark once each, in order and a bounded number at a time, with each apply or
+//! between them ([`crate::Mvcc::sweep`]), so that no compaction stalls anything, however much there
+//! is to remove. How far it has come is no part of what members must agree on.
 //!
 //! Invariants: with watermark C, kept are all changes at C and above, so that a watcher may begin
 //! at C, and of every key the value it had before C, which is the `prev_kv` of its next change.
@@ -34,7 +35,7 @@ impl Machine<'_> {
     /// Visits at most `budget` changes below the watermark.
     pub(super) fn sweep(&mut self, budget: usize) -> Result<(), Error> {
         let watermark = Change { main: self.meta.compacted, sub: 0 };
-        if self.meta.sweep >= watermark {
+        if budget == 0 || self.meta.is_swept() {
             return Ok(());
         }
         let visits = self.next_visits(watermark, budget)?;
@@ -52,9 +53,6 @@ impl Machine<'_> {
 
     fn next_visits(&self, watermark: Change, budget: usize) -> Result<Vec<Visited>, Error> {
         let mut visits = Vec::new();
-        if budget == 0 {
-            return Ok(visits);
-        }
         let start = rev_key(self.meta.sweep, false);
         let end = rev_start(watermark.main);
         self.state.scan(Family::Rev, &start, Some(&end), &mut |bytes, value| {

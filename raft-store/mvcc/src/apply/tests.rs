@@ -2,12 +2,12 @@
 
 use crate::db::{Family, StateDb, Step, read};
 use crate::{
-    ApplyEntry, Command, EntryKind, Error, LeaseChange, LeaseUpdate, MemoryDb, Mvcc, Options,
-    Outcome, Reply, StoredLease,
+    Alarm, AlarmKind, ApplyEntry, Command, EntryKind, Error, LeaseChange, LeaseUpdate, MemoryDb,
+    Mvcc, Options, Outcome, Reply, StoredLease,
 };
 use bytes::Bytes;
 use quorate_store::{Error as Refusal, KeyRange, Op, PutOp, RangeRequest, Txn};
-use quorate_types::{ClusterId, LeaseId, LogIndex, Revision, Term};
+use quorate_types::{ClusterId, LeaseId, LogIndex, MemberId, Revision, Term};
 use std::sync::Arc;
 
 /// A state in memory and the log that drives it.
@@ -258,4 +258,121 @@ fn a_crash_loses_what_was_not_flushed_and_replay_restores_it() {
     assert_eq!(reopened.applied().index, Some(LogIndex(1)));
     reopened.apply(vec![entry]).unwrap();
     assert_eq!(reopened.hash_kv(Revision::NONE).unwrap(), hash);
+}
+
+#[test]
+fn sweeping_apart_from_entries_leaves_the_same_state() {
+    let steps = |compaction_step| Options { compaction_step, ..Options::default() };
+    let (mut with_entries, mut apart) = (Bench::with(steps(3)), Bench::with(steps(0)));
+    for bench in [&mut with_entries, &mut apart] {
+        for round in 0..20 {
+            bench.put(&format!("k{}", round % 3), &round.to_string());
+        }
+        bench.run(Command::Txn(Txn::delete("k1"))).unwrap();
+        bench.run(Command::Compact { revision: Revision(22) }).unwrap();
+    }
+    for _ in 0..20 {
+        with_entries.run(Command::Txn(Txn::default())).unwrap();
+        apart.run(Command::Txn(Txn::default())).unwrap();
+    }
+    assert!(apart.size(Family::Rev) > with_entries.size(Family::Rev), "nothing is swept yet");
+    let before = apart.mvcc.applied();
+    let mut steps = 1;
+    while apart.mvcc.sweep(4).unwrap() {
+        steps += 1;
+    }
+    assert_eq!(steps, 6, "20 changes lie below the compacted revision");
+    assert!(!apart.mvcc.sweep(4).unwrap());
+    assert_eq!(apart.mvcc.applied(), before);
+    for family in [Family::Rev, Family::Idx, Family::Cur] {
+        assert_eq!(apart.size(family), with_entries.size(family), "{family:?}");
+    }
+    let hash = |bench: &Bench| bench.mvcc.hash_kv(Revision::NONE).unwrap();
+    assert_eq!(hash(&apart), hash(&with_entries));
+}
+
+#[test]
+fn the_window_of_requests_forgets_the_oldest_and_no_other() {
+    use quorate_store::RequestId;
+    use quorate_types::limits::REQUEST_WINDOW;
+    let named = |id: u64| Txn::put("k", id.to_string()).identified(RequestId(id.into()));
+    let mut bench = Bench::new();
+    for group in (0..=REQUEST_WINDOW).collect::<Vec<_>>().chunks(4096) {
+        let commands = group.iter().map(|id| Command::Txn(named(*id))).collect();
+        bench.run(Command::Batch(commands)).unwrap();
+    }
+    let all = bench.mvcc.revision();
+    bench.run(Command::Txn(named(1))).unwrap();
+    bench.run(Command::Txn(named(REQUEST_WINDOW))).unwrap();
+    assert_eq!(bench.mvcc.revision(), all, "both are remembered");
+    assert_eq!(bench.size(Family::Asked) as u64, 2 * REQUEST_WINDOW, "one was forgotten");
+    bench.run(Command::Txn(named(0))).unwrap();
+    assert_eq!(bench.mvcc.revision(), all.next(), "it was the first");
+}
+
+#[test]
+fn an_answer_too_large_to_remember_is_told_to_have_been_applied() {
+    use quorate_store::RequestId;
+    let mut bench = Bench::new();
+    bench.run(Command::Txn(Txn::put("large", vec![7; 10_000]))).unwrap();
+    let read = Op::Range(RangeRequest::key("large"));
+    let request =
+        || Command::Txn(Txn::ops([Op::put("k", "v"), read.clone()]).identified(RequestId(1)));
+    assert!(matches!(bench.run(request()), Ok(Reply::Txn(_))));
+    let again = Err(Refusal::AlreadyApplied { revision: Revision(3) });
+    assert_eq!(bench.run(request()), again);
+    assert_eq!(bench.mvcc.revision(), Revision(3));
+}
+
+#[test]
+fn a_full_state_refuses_what_makes_it_grow_and_nothing_else() {
+    let alarm = Alarm { member: MemberId(7), kind: AlarmKind::NoSpace };
+    let mut bench = Bench::new();
+    bench.put("k", "1");
+    let raised = bench.run(Command::Alarm { raise: true, alarm });
+    assert_eq!(raised, Ok(Reply::Alarms(vec![alarm])));
+    let refused = [
+        Command::Txn(Txn::put("k", "2")),
+        Command::Txn(Txn::default().otherwise([Op::Txn(Txn::put("k", "2"))])),
+        grant(1),
+    ];
+    for command in refused {
+        assert_eq!(bench.run(command), Err(Refusal::NoSpace));
+    }
+    bench.run(Command::Txn(Txn::ops([Op::Range(RangeRequest::key("k"))]))).unwrap();
+    bench.run(Command::Txn(Txn::delete("k"))).unwrap();
+    bench.run(Command::Compact { revision: Revision(3) }).unwrap();
+    // Another member's alarm is not disarmed along with this one.
+    let other = Alarm { member: MemberId(8), ..alarm };
+    bench.run(Command::Alarm { raise: true, alarm: other }).unwrap();
+    let left = bench.run(Command::Alarm { raise: false, alarm });
+    assert_eq!(left, Ok(Reply::Alarms(vec![other])));
+    assert_eq!(bench.run(Command::Txn(Txn::put("k", "2"))), Err(Refusal::NoSpace));
+    bench.run(Command::Alarm { raise: false, alarm: other }).unwrap();
+    bench.put("k", "2");
+    assert_eq!(bench.mvcc.alarms(), []);
+}
+
+#[test]
+fn checkpoints_of_leases_are_kept_and_taken_back() {
+    let mut bench = Bench::new();
+    bench.run(grant(1)).unwrap();
+    let left = |bench: &Bench| bench.mvcc.lease(LeaseId(1)).unwrap().unwrap().remaining_seconds;
+    for (recorded, want) in [(4, 4), (10, 0), (3, 3), (0, 0), (5, 5), (-1, 0), (i64::MAX, 0)] {
+        let remaining = vec![(LeaseId(1), recorded), (LeaseId(404), 5)];
+        let done = bench.run(Command::LeaseCheckpoint { remaining });
+        assert_eq!(done, Ok(Reply::LeaseCheckpointed { known: 1 }));
+        assert_eq!(left(&bench), want, "after {recorded}");
+    }
+    assert_eq!(bench.mvcc.lease(LeaseId(404)).unwrap(), None);
+    assert_eq!(bench.mvcc.revision(), Revision(1));
+}
+
+#[test]
+fn a_command_for_a_machine_that_is_missing_stops_the_member() {
+    let mut bench = Bench::new();
+    let entry = bench.entry(&Command::Custom { machine: "missing".to_owned(), body: Bytes::new() });
+    let error = bench.mvcc.apply(vec![entry]).unwrap_err();
+    assert!(matches!(error, Error::UnknownMachine { .. }), "{error}");
+    assert_eq!(bench.mvcc.applied().index, None, "nothing was applied");
 }
