@@ -124,7 +124,7 @@ async fn rung(rings: &mut Option<watch::Receiver<u64>>) {
         rings.mark_changed();
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn passed(clock: &SharedClock, deadline: Option<Monotonic>) {

@@ -129,7 +129,7 @@ async fn rung(rings: &mut Option<watch::Receiver<u64>>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn stopped() -> Refusal {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use quorate_mvcc::{Command, MemoryDb, Mvcc, Options, Outcome, Reply};
+use quorate_seams::{SystemClock, timeout};
 use quorate_store::{
     Compare, CompareOp, CompareTarget, KeyRange, KeyValue, Op, OpResponse, PutOp, RangeRequest,
     SortTarget, Txn, TxnResponse,
@@ -19,7 +20,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A running etcd with a data directory of its own.
 struct Etcd {
@@ -49,7 +50,7 @@ fn free_port() -> u16 {
 
 impl Etcd {
     /// Starts it; `None` if there is no such program.
-    fn start() -> Option<Self> {
+    async fn start() -> Option<Self> {
         let program = std::env::var("ETCD_BIN").unwrap_or_else(|_| "etcd".to_owned());
         let (port, peer) = (free_port(), free_port());
         let dir = tempfile::tempdir().unwrap();
@@ -66,11 +67,14 @@ impl Etcd {
             .spawn();
         Process::new(etcdctl()).arg("version").output().ok()?;
         let etcd = Self { child: child.ok()?, port, _dir: dir };
-        let give_up = Instant::now() + Duration::from_secs(30);
-        while !matches!(etcd.try_post("/v3/maintenance/status", &json!({})), Ok((200, _))) {
-            assert!(Instant::now() < give_up, "etcd does not come up");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let clock = SystemClock::shared();
+        let up = async {
+            while !matches!(etcd.try_post("/v3/maintenance/status", &json!({})), Ok((200, _))) {
+                clock.sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let came = timeout(&*clock, Duration::from_secs(30), up).await;
+        assert!(came.is_some(), "etcd does not come up");
         Some(etcd)
     }
 
@@ -340,13 +344,13 @@ const HISTORIES: usize = 8;
 /// Strategies draw short ones, so several make a history.
 const PARTS: usize = 8;
 
-#[test]
-fn a_real_etcd_gives_the_same_answers_and_the_same_hashes() {
+#[tokio::test]
+async fn a_real_etcd_gives_the_same_answers_and_the_same_hashes() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let (mut run, mut hashes) = (0, 0);
     for _ in 0..HISTORIES {
-        let Some(etcd) = Etcd::start() else {
+        let Some(etcd) = Etcd::start().await else {
             println!("SKIP: no etcd, install etcd-server or set ETCD_BIN");
             return;
         };
