@@ -171,6 +171,7 @@ impl Leases {
                 return Ok(());
             }
             tokio::select! {
+                biased;
                 () = self.clock.sleep_until(next) => {}
                 changed = leadership.changed() => {
                     if changed.is_err() {
@@ -214,6 +215,7 @@ pub(crate) async fn drive(leases: Arc<Leases>, consensus: Consensus) {
             }
         }
         tokio::select! {
+            biased;
             () = leases.clock.sleep(LOOK_AGAIN) => {}
             changed = leadership.changed() => {
                 if changed.is_err() {

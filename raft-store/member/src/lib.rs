@@ -7,7 +7,11 @@
 //! failure says whether the request may have happened; a data directory that is not this member's,
 //! or is damaged, is refused and left as it is.
 //!
-//! ```no_run
+//! Without the feature `node` there is only [`Core`], the same store without sockets, directory and
+//! RocksDB, for simulations and for who brings these himself.
+//!
+#![cfg_attr(feature = "node", doc = "```no_run")]
+#![cfg_attr(not(feature = "node"), doc = "```ignore")]
 //! use quorate_member::{Member, MemberOptions};
 //! use quorate_seams::Seams;
 //! use quorate_store::{RangeRequest, Store, Txn};
@@ -22,17 +26,29 @@
 //! # Ok(()) }
 //! ```
 
+
+#[cfg(feature = "node")]
 mod data_dir;
+#[cfg(feature = "node")]
+mod delegate;
+#[cfg(feature = "node")]
 mod error;
 mod leases;
+#[cfg(feature = "node")]
 mod member;
+#[cfg(feature = "node")]
 mod options;
+mod member_core;
 mod service;
 mod status;
 mod store;
 mod watching;
 
+pub use member_core::Core;
+#[cfg(feature = "node")]
 pub use error::Error;
+#[cfg(feature = "node")]
 pub use member::Member;
+#[cfg(feature = "node")]
 pub use options::MemberOptions;
 pub use quorate_raft::Timing;

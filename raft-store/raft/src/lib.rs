@@ -14,6 +14,7 @@ mod machine;
 mod network;
 mod options;
 mod requests;
+mod runtime;
 mod scratch;
 mod snapshot;
 mod state;
