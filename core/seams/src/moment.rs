@@ -96,9 +96,9 @@ pub fn sleep_until(deadline: Moment) -> Sleep {
         }
         None => {
             // Later than the machine can say is as good as never.
-            let at = start().checked_add(since).unwrap_or_else(|| {
-                start() + Duration::from_secs(86_400 * 365 * 30)
-            });
+            let at = start()
+                .checked_add(since)
+                .unwrap_or_else(|| start() + Duration::from_secs(86_400 * 365 * 30));
             Runs::Tokio { sleep: tokio::time::sleep_until(at.into()) }
         }
     };

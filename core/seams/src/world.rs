@@ -151,12 +151,6 @@ impl Control {
         crate::task::Detached::of_world(WorldHandle::spawn(&current, future))
     }
 
-    /// Runs something as if a task of the host did.
-    pub fn act_as<T>(&self, host: Host, work: impl FnOnce() -> T) -> T {
-        let _entered = Entered::new(&self.shared, host);
-        work()
-    }
-
     /// The clock of a host.
     #[must_use]
     pub fn clock(&self, host: Host) -> SharedClock {
@@ -166,12 +160,19 @@ impl Control {
     /// Drops every task of the host. Must not be called by a task of that host; [`Control::halt`] may.
     pub fn crash(&self, host: Host) {
         let futures = self.shared.lock().take_tasks(host);
-        let _entered = Entered::new(&self.shared, host);
-        self.shared.lock().host(host).dying = true;
-        drop(futures);
+        self.act_as_dying(host, || drop(futures));
         let mut state = self.shared.lock();
         let host = state.host(host);
-        (host.dying, host.halted, host.paused) = (false, false, false);
+        (host.halted, host.paused) = (false, false);
+    }
+
+    /// Runs something as if the host did with its last breath: tasks that it starts never run.
+    pub fn act_as_dying<T>(&self, host: Host, work: impl FnOnce() -> T) -> T {
+        let _entered = Entered::new(&self.shared, host);
+        self.shared.lock().host(host).dying = true;
+        let done = work();
+        self.shared.lock().host(host).dying = false;
+        done
     }
 
     /// Stops polling the host's tasks for good; [`Control::crash`] ends them.

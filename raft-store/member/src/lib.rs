@@ -26,7 +26,6 @@
 //! # Ok(()) }
 //! ```
 
-
 #[cfg(feature = "node")]
 mod data_dir;
 #[cfg(feature = "node")]
@@ -36,19 +35,19 @@ mod error;
 mod leases;
 #[cfg(feature = "node")]
 mod member;
+mod member_core;
 #[cfg(feature = "node")]
 mod options;
-mod member_core;
 mod service;
 mod status;
 mod store;
 mod watching;
 
-pub use member_core::Core;
 #[cfg(feature = "node")]
 pub use error::Error;
 #[cfg(feature = "node")]
 pub use member::Member;
+pub use member_core::Core;
 #[cfg(feature = "node")]
 pub use options::MemberOptions;
 pub use quorate_raft::Timing;

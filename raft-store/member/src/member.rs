@@ -1,8 +1,8 @@
 //! Starting a member, and the two ways to end it.
 
-use crate::member_core::Core;
 use crate::data_dir::DataDir;
 use crate::error::Error;
+use crate::member_core::Core;
 use crate::options::MemberOptions;
 use quorate_log::RaftLog;
 use quorate_mvcc::{HashKv, Mvcc, RocksDb, RocksOptions};
@@ -80,12 +80,8 @@ impl Member {
         let transport =
             Arc::new(GrpcTransport::new(identity, Arc::clone(&seams.clock), keep_alive));
         let addr = listener.local_addr();
-        let parts = Parts {
-            log,
-            state: Arc::clone(&state),
-            transport: Arc::clone(&transport) as _,
-            seams,
-        };
+        let parts =
+            Parts { log, state: Arc::clone(&state), transport: Arc::clone(&transport) as _, seams };
         let core = Core::start(raft_options(&options, addr, dir.transfer()), parts).await?;
         let server = listener.serve(identity, keep_alive, core.service());
         let state_dir = dir.state();

@@ -45,7 +45,8 @@ impl Core {
     /// # Errors
     /// As [`Consensus::start`].
     pub async fn start(options: Options, parts: Parts) -> Result<Self, quorate_raft::Error> {
-        let (log, state, seams) = (parts.log.clone(), Arc::clone(&parts.state), parts.seams.clone());
+        let (log, state, seams) =
+            (parts.log.clone(), Arc::clone(&parts.state), parts.seams.clone());
         let consensus = Consensus::start(options.clone(), parts).await?;
         let clock = Arc::clone(&seams.clock);
         let extend = options.timing.election_max;

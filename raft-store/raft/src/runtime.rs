@@ -4,8 +4,8 @@
 //! Invariants: time, tasks and randomness come from `quorate_seams` alone. Channels and locks are
 //! tokio's, which need no runtime of tokio's.
 
-use openraft::async_runtime::{AsyncRuntime, Instant};
 use openraft::OptionalSend;
+use openraft::async_runtime::{AsyncRuntime, Instant};
 use openraft_rt_tokio::TokioRuntime;
 use quorate_seams::{Detached, JoinError, Moment, Sleep, entropy, sleep_until, spawn_detached};
 use rand::SeedableRng;

@@ -55,7 +55,10 @@ impl<T> WorldHandle<T> {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        self.finished || !self.result.is_empty() || self.result.is_terminated() || !self.shared.has(self.id)
+        self.finished
+            || !self.result.is_empty()
+            || self.result.is_terminated()
+            || !self.shared.has(self.id)
     }
 }
 

@@ -52,7 +52,9 @@ fn the_order_in_which_a_poll_wakes_tasks_does_not_matter() {
             let clock = current().map(|it| clock::WorldClock::new(&it.shared, it.host));
             for _ in 0..50 {
                 let mut receive = receive.clone();
-                drop(crate::spawn_detached(async move { while receive.changed().await.is_ok() {} }));
+                drop(crate::spawn_detached(
+                    async move { while receive.changed().await.is_ok() {} },
+                ));
             }
             let clock = clock.unwrap();
             for value in 1..20 {
