@@ -36,6 +36,7 @@ enum Fault {
     Rot,
     Skew,
     Transfer,
+    Restart,
     Flush,
     Snapshot,
 }
@@ -76,6 +77,7 @@ impl Chaos {
             (on.rot, Fault::Rot),
             (on.skew, Fault::Skew),
             (on.transfer, Fault::Transfer),
+            (on.restart, Fault::Restart),
             (true, Fault::Flush),
             (true, Fault::Snapshot),
         ];
@@ -110,6 +112,7 @@ impl Chaos {
             Fault::Rot => self.rot().await,
             Fault::Skew => self.skew(),
             Fault::Transfer => self.transfer().await,
+            Fault::Restart => self.restart().await,
             Fault::Flush => {
                 if let Some(id) = self.any() {
                     self.cluster.flush_state(id);
@@ -281,6 +284,24 @@ impl Chaos {
         let _ = transfer.await;
     }
 
+    /// Stops a member as an operator does and starts it again.
+    async fn restart(&self) {
+        let Some((id, core, incarnation)) = self.cluster.any(&*self.random) else { return };
+        if let Some(node) = self.cluster.nodes().get_mut(&id) {
+            node.stopping = true;
+        }
+        let stopping = self.cluster.control.spawn_on(host_of(id), async move {
+            core.hand_over().await;
+            core.stop().await;
+        });
+        // Paused or without a disk it takes too long; then it is killed.
+        let _ = quorate_seams::timeout(&*self.cluster.clock, ms(1500), stopping).await;
+        let same = self.cluster.nodes().get(&id).is_some_and(|it| it.incarnation == incarnation);
+        if same {
+            self.bounce(id).await;
+        }
+    }
+
     async fn snapshot(&self) {
         let Some((id, core, _)) = self.cluster.any(&*self.random) else { return };
         let durable = self.cluster.control.spawn_on(host_of(id), async move {
@@ -333,6 +354,7 @@ impl Chaos {
             cluster.control.set_latency(host, Latency::default());
             let sick = cluster.nodes().get(&id).is_some_and(|node| {
                 node.ailing
+                    || node.stopping
                     || matches!(node.health, Health::Down | Health::Starting)
                     || gave_up(node.core.as_ref())
             });

@@ -38,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) rotten: bool,
     /// Whether its disk has faults that may end it.
     pub(crate) ailing: bool,
+    /// Whether its operator is stopping it.
+    pub(crate) stopping: bool,
     pub(crate) core: Option<Core>,
 }
 
@@ -69,6 +71,7 @@ impl Cluster {
             incarnation: 0,
             rotten: false,
             ailing: false,
+            stopping: false,
             core: None,
         };
         let nodes = (1..=plan.members).map(|id| (MemberId(id), node(id))).collect();
@@ -250,7 +253,8 @@ impl Cluster {
     }
 
     fn gave_up(&self, id: MemberId, reason: &str) {
-        let excused = self.nodes().get(&id).is_some_and(|node| node.ailing || node.rotten);
+        let excused =
+            self.nodes().get(&id).is_some_and(|node| node.ailing || node.rotten || node.stopping);
         if !excused {
             self.findings.violation(format!("member {id} gave up without a fault: {reason}"));
         }
@@ -271,6 +275,7 @@ impl Cluster {
             let db = std::mem::replace(&mut node.db, survivor);
             node.health = Health::Down;
             node.ailing = false;
+            node.stopping = false;
             (node.core.take(), db)
         };
         let inbound = self.net.disconnect(id);

@@ -21,6 +21,8 @@ mod cluster;
 mod history;
 mod leases;
 mod model;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod net;
 mod observe;
 mod plan;

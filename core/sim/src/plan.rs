@@ -21,6 +21,7 @@ pub(crate) struct Faults {
     pub(crate) rot: bool,
     pub(crate) skew: bool,
     pub(crate) transfer: bool,
+    pub(crate) restart: bool,
 }
 
 /// Everything that is fixed for a run.
@@ -104,6 +105,7 @@ impl Plan {
             rot: on(15),
             skew: on(40),
             transfer: on(25),
+            restart: on(20),
         }
     }
 }

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Polls that no run needs: one that has more is not getting anywhere.
-const BUDGET: u64 = 60_000_000;
+const BUDGET: u64 = 4_000_000;
 /// How soon after the last fault all members must have applied the same.
 const CONVERGENCE: Duration = Duration::from_secs(8);
 /// The longest lease, twice an election and what revoking takes.

@@ -9,7 +9,7 @@ use crate::types::{Done, Entry, Identity, LogId, LogState, Options, Stats};
 use crate::view::Planned;
 use crate::writer::Writer;
 use bytes::Bytes;
-use quorate_seams::{DiskFile, SharedDisk, Thread};
+use quorate_seams::{DiskFile, SharedDisk, Thread, bug};
 use quorate_types::LogIndex;
 use std::ops::Range;
 use std::path::Path;
@@ -122,7 +122,11 @@ impl RaftLog {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Full`] and [`Error::Closed`] change nothing.
     pub fn save_vote(&self, vote: Bytes, done: Done) -> Result<(), Error> {
-        self.handle.shared.submit(vec![Frame::Vote(vote.clone())], done, |inner, _| {
+        let mut frames = vec![Frame::Vote(vote.clone())];
+        if bug("log-forgets-vote") {
+            frames.clear();
+        }
+        self.handle.shared.submit(frames, done, |inner, _| {
             inner.vote = Some(vote);
             Ok(0)
         })
@@ -141,7 +145,11 @@ impl RaftLog {
     /// # Errors
     /// [`Error::Full`] and [`Error::Closed`] change nothing.
     pub fn truncate_after(&self, last_kept: Option<LogIndex>, done: Done) -> Result<(), Error> {
-        self.handle.shared.submit(vec![Frame::Truncate(last_kept)], done, |inner, _| {
+        let mut frames = vec![Frame::Truncate(last_kept)];
+        if bug("log-forgets-truncation") {
+            frames.clear();
+        }
+        self.handle.shared.submit(frames, done, |inner, _| {
             inner.view.truncate_after(last_kept);
             Ok(0)
         })

@@ -189,7 +189,7 @@ impl Member {
 
     fn take_running(&self) -> Option<Running> {
         // From here on requests are refused.
-        drop(self.inner.core.close());
+        self.inner.core.refuse();
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

@@ -125,13 +125,15 @@ impl Core {
         }
     }
 
-    /// Takes the state away, so that every later request is refused; `None` the second time.
-    pub(crate) fn close(&self) -> Option<Arc<Mvcc>> {
-        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Takes the state away, so that every later request is refused.
+    pub(crate) fn refuse(&self) {
+        drop(self.inner.state.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Ends everything that runs and closes the log. The state is the caller's.
-    pub(crate) async fn stop(&self) {
+    /// Ends everything that runs and closes the log; requests are refused from now on. The state is
+    /// left to who opened it. Call it once.
+    pub async fn stop(&self) {
+        self.refuse();
         self.inner.tasks.stop().await;
         self.inner.watches.end();
         self.inner.consensus.shutdown().await;

@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 use openraft::OptionalSend;
 use openraft::storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use quorate_mvcc::{Applied, ApplyEntry, EntryKind};
-use quorate_seams::spawn_blocking;
+use quorate_seams::{bug, spawn_blocking};
 use quorate_types::{LogIndex, Term};
 use std::io;
 use tokio::sync::watch;
@@ -42,7 +42,10 @@ impl StateMachine {
         let Some(last) = batch.entries.last().map(|entry| entry.index) else {
             return Ok(());
         };
-        let entries = std::mem::take(&mut batch.entries);
+        let mut entries = std::mem::take(&mut batch.entries);
+        if bug("raft-loses-an-entry-of-a-batch") && entries.len() > 3 {
+            entries[2].kind = EntryKind::Blank;
+        }
         let outcomes = self.state.apply(entries).map_err(io::Error::other)?;
         for (responder, outcome) in batch.responders.drain(..).zip(outcomes) {
             if let Some(responder) = responder {
