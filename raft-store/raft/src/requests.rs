@@ -205,7 +205,11 @@ impl Consensus {
             }
             let pause = self.inner.options.timing.heartbeat.min(Duration::from_millis(25));
             // Woken early when the leader changes.
-            let _ = timeout(&*self.inner.clock, pause, known.changed()).await;
+            let woken = timeout(&*self.inner.clock, pause, known.changed()).await;
+            if let Some(Err(_)) = woken {
+                // Nobody follows leadership any more: consensus has ended, waiting would be spinning.
+                return Err(Error::unavailable(reason));
+            }
         }
     }
 
