@@ -37,22 +37,17 @@ impl Transport for Nobody {
         Err(refused(to))
     }
 
-    async fn snapshot(
-        &self,
-        to: &Peer,
-        _: BoxStream<'static, Bytes>,
-    ) -> Result<Bytes, CallError> {
+    async fn snapshot(&self, to: &Peer, _: BoxStream<'static, Bytes>) -> Result<Bytes, CallError> {
         Err(refused(to))
     }
 }
 
-async fn start(world: &World, scratch: &Path) -> Core {
+async fn start(world: &World, scratch: &Path) -> Result<Core, Box<dyn std::error::Error>> {
     let (cluster, id) = (ClusterId(1), MemberId(1));
     let disk = SimDisk::new();
     let identity = Identity { cluster, member: id };
-    let log =
-        RaftLog::open(disk.shared(), Path::new("/log"), identity, Default::default()).unwrap();
-    let state = Mvcc::open(Arc::new(MemoryDb::new()), Default::default()).unwrap();
+    let log = RaftLog::open(disk.shared(), Path::new("/log"), identity, Default::default())?;
+    let state = Mvcc::open(Arc::new(MemoryDb::new()), Default::default())?;
     let clock = world.clock(Host::HARNESS);
     let seams = Seams { clock, random: world.random("member"), disk: disk.shared() };
     let options = Options {
@@ -65,7 +60,8 @@ async fn start(world: &World, scratch: &Path) -> Core {
         keep_entries: 100,
         scratch: scratch.to_owned(),
     };
-    Core::start(options, Parts { log, state, transport: Arc::new(Nobody), seams }).await.unwrap()
+    let parts = Parts { log, state, transport: Arc::new(Nobody), seams };
+    Ok(Core::start(options, parts).await?)
 }
 
 #[test]
@@ -74,7 +70,7 @@ fn requests_to_a_stopped_member_fail_and_do_not_spin() {
     let world = World::new(1);
     world.control().set_budget(1_000_000);
     let ran = world.block_on(async {
-        let core = start(&world, scratch.path()).await;
+        let core = start(&world, scratch.path()).await.unwrap();
         core.txn(Txn::put("a", "b")).await.unwrap();
         core.stop().await;
         assert!(core.range(RangeRequest::key("a")).await.is_err());
