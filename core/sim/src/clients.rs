@@ -183,7 +183,7 @@ impl Client {
         let whole = Compare {
             range: KeyRange::prefix("k"),
             op: CompareOp::Greater,
-            target: CompareTarget::Version(0),
+            target: CompareTarget::Version(i64::try_from(self.random.below(4)).unwrap_or(0)),
         };
         let txn = Txn::ops(ops);
         if self.random.below(2) == 0 { txn.when(whole) } else { txn }
