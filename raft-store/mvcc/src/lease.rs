@@ -8,7 +8,7 @@
 //! passed since the last of grant, renewal and promotion. A reported lease is not renewed any more:
 //! its revocation may already be on the way.
 
-use quorate_seams::Monotonic;
+use quorate_seams::{Monotonic, bug};
 use quorate_types::LeaseId;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -67,7 +67,8 @@ impl LeaseKeeper {
         self.leading = true;
         for (id, ttl_seconds) in leases {
             let ttl = seconds(ttl_seconds);
-            self.keep(id, ttl, now + ttl + extend);
+            let ttl_left = if bug("lease-short-after-election") { ttl / 8 } else { ttl + extend };
+            self.keep(id, ttl, now + ttl_left);
         }
     }
 
@@ -101,8 +102,9 @@ impl LeaseKeeper {
     /// Renews a lease for its whole time to live, which is returned. `None` if it is not known, was
     /// reported as expired, or the keeper does not lead.
     pub fn renew(&mut self, id: LeaseId, now: Monotonic) -> Option<Duration> {
-        let kept = self.leases.get_mut(&id).filter(|kept| !kept.reported)?;
-        let ttl = kept.ttl;
+        let renewable = |kept: &&mut Kept| !kept.reported || bug("lease-renewed-after-report");
+        let kept = self.leases.get_mut(&id).filter(renewable)?;
+        let ttl = if bug("lease-renewal-shortens") { kept.ttl / 2 } else { kept.ttl };
         // A promotion's extension is never taken back.
         let deadline = kept.deadline.max(now + ttl);
         self.due.remove(&(kept.due, id));
@@ -126,6 +128,9 @@ impl LeaseKeeper {
     /// later for as long as it is not revoked.
     pub fn expired(&mut self, now: Monotonic) -> Vec<LeaseId> {
         let mut expired = Vec::new();
+        if bug("lease-never-ends") {
+            return expired;
+        }
         while let Some((due, id)) = self.due.first().copied()
             && due <= now
         {

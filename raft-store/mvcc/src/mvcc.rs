@@ -12,6 +12,7 @@ use crate::meta::{Meta, founding, identify};
 use crate::watch::{self, Pulled, Ring, Watcher};
 use crate::{Applied, ApplyEntry, Error, Options, Outcome, db, read};
 use bytes::Bytes;
+use quorate_seams::bug;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
 use std::path::Path;
@@ -259,7 +260,9 @@ impl Mvcc {
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
         self.publish(installed);
         self.leases.reload();
-        self.ring.replace(revision);
+        if !bug("watch-ignores-replaced-state") {
+            self.ring.replace(revision);
+        }
         if !identity.is_empty() {
             self.db.write(&identity)?;
             self.db.flush()?;
