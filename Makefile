@@ -4,13 +4,19 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/quorate/target
 CARGO ?= cargo
 KEEP ?= 0
 
-.PHONY: demo test lint bench prepare help
+.PHONY: demo test lint bench sim mutants prepare help
+
+SEEDS ?= 200
+FROM ?= 1
+LIMIT ?= 2000
 
 help:
 	@echo "make demo         three members, three nodes, real processes, every failure in turn"
 	@echo "make demo KEEP=1  the same, left running at the end"
 	@echo "make test         every test and doctest"
 	@echo "make lint         formatting and clippy"
+	@echo "make sim          the store in a simulated world: SEEDS=20000 for many, SEED=123 replays one"
+	@echo "make mutants      deliberate bugs, and how many seeds find each"
 	@echo "make bench        the figures of the README, measured here"
 
 prepare:
@@ -34,6 +40,15 @@ test: prepare
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- --deny warnings
+
+sim:
+	$(CARGO) build --quiet --profile sim --package quorate-sim
+	@$(CARGO_TARGET_DIR)/sim/quorate-sim $(if $(SEED),$(SEED),--seeds $(SEEDS) --from $(FROM))
+
+# Apart, so that the program with switches for bugs is never taken for the other.
+mutants:
+	$(CARGO) build --quiet --profile sim --package quorate-sim --features mutants --target-dir $(CARGO_TARGET_DIR)/mutants
+	@$(CARGO_TARGET_DIR)/mutants/sim/quorate-sim --mutants $(LIMIT) $(MUTANTS)
 
 bench: prepare
 	$(CARGO) build --quiet --workspace --bins

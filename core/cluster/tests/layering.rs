@@ -42,6 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("quorate", &["*"]),
+    ("quorate-sim", &["*"]),
     ("quorate-examples", &["quorate"]),
     ("quorate-benches", &["*"]),
 ];

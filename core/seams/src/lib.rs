@@ -5,7 +5,7 @@
 //! `clippy.toml` bans the originals everywhere else.
 //!
 //! Invariants: production implementations are thin; nothing here knows what the product does;
-//! nothing is global.
+//! nothing is global, except that a thread knows which [`World`] runs on it, if one does.
 //!
 //! ```
 //! use quorate_seams::{Clock, ManualClock};
@@ -18,13 +18,23 @@
 
 mod clock;
 pub mod disk;
+mod moment;
+mod mutant;
 mod random;
 mod task;
+mod thread;
+mod world;
 
 pub use clock::{Clock, ManualClock, Monotonic, SharedClock, SystemClock, WallTime, timeout};
 pub use disk::{Crash, Disk, DiskFile, OsDisk, SharedDisk, SimDisk};
+pub use moment::{Moment, Sleep, entropy, sleep_until};
+pub use mutant::bug;
+#[cfg(feature = "mutants")]
+pub use mutant::switch_bug;
 pub use random::{OsRandom, Random, SeededRandom, SharedRandom};
-pub use task::{Task, TaskSet, spawn, spawn_blocking};
+pub use task::{Detached, JoinError, Task, TaskSet, spawn, spawn_blocking, spawn_detached};
+pub use thread::Thread;
+pub use world::{Choice, Control, Host, Latency, Panicked, Stuck, World};
 
 /// The seams most components need, handed over as one value.
 #[derive(Clone, Debug)]

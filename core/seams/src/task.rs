@@ -1,31 +1,131 @@
 //! Tasks that live no longer than their owner.
 
+use crate::world::{self, WorldHandle, WorldSleep};
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use thiserror::Error;
 use tokio::task::JoinHandle;
+
+/// Why a task has no result.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JoinError {
+    /// It panicked with this message.
+    #[error("the task panicked: {0}")]
+    Panicked(String),
+    /// It was stopped, or its runtime was.
+    #[error("the task was stopped")]
+    Stopped,
+}
+
+/// A task that runs on when this handle is dropped; awaiting it gives its result.
+pub struct Detached<T>(Runs<T>);
+
+enum Runs<T> {
+    Tokio(JoinHandle<T>),
+    World(WorldHandle<T>),
+}
+
+/// Starts a task on the current runtime, or in the world this code runs in, and lets it run on.
+#[allow(clippy::disallowed_methods, reason = "this is the seam")]
+pub fn spawn_detached<F>(future: F) -> Detached<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Detached(match world::current() {
+        Some(current) => Runs::World(WorldHandle::spawn(&current, future)),
+        None => Runs::Tokio(tokio::spawn(future)),
+    })
+}
+
+impl<T> Detached<T> {
+    pub(crate) fn of_world(handle: WorldHandle<T>) -> Self {
+        Self(Runs::World(handle))
+    }
+
+    /// Stops the task at its next await point.
+    pub fn abort(&self) {
+        match &self.0 {
+            Runs::Tokio(handle) => handle.abort(),
+            Runs::World(handle) => handle.abort(),
+        }
+    }
+
+    /// Whether the task has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match &self.0 {
+            Runs::Tokio(handle) => handle.is_finished(),
+            Runs::World(handle) => handle.is_finished(),
+        }
+    }
+}
+
+impl<T> Future for Detached<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().0 {
+            Runs::World(handle) => Pin::new(handle).poll(cx),
+            Runs::Tokio(handle) => Pin::new(handle).poll(cx).map_err(|error| {
+                if error.is_panic() {
+                    JoinError::Panicked(error.to_string())
+                } else {
+                    JoinError::Stopped
+                }
+            }),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Detached<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detached").field("finished", &self.is_finished()).finish()
+    }
+}
 
 /// A running task; dropping it stops the task at its next await point.
 #[derive(Debug)]
 #[must_use = "dropping a task stops it"]
 pub struct Task<T> {
-    handle: JoinHandle<T>,
+    handle: Detached<T>,
 }
 
 /// Starts a task on the current runtime. It stops when the returned value is dropped.
-#[allow(clippy::disallowed_methods, reason = "this is the seam")]
 pub fn spawn<F>(future: F) -> Task<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Task { handle: tokio::spawn(future) }
+    Task { handle: spawn_detached(future) }
 }
 
-/// Runs blocking work off the async threads and waits for it; `None` if it panicked.
+/// Runs blocking work off the async threads and waits for it; `None` if it panicked. In a world it
+/// runs inline, after the time that the host's latency gives it.
 pub async fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
+    let Some(current) = world::current() else {
+        return tokio::task::spawn_blocking(work).await.ok();
+    };
+    let work = async {
+        blocking_takes_time().await;
+        work()
+    };
+    WorldHandle::spawn(&current, work).await.ok()
+}
+
+/// In a world, waits as long as a piece of blocking work takes there; in production, not at all.
+pub(crate) async fn blocking_takes_time() {
+    if let Some(current) = world::current() {
+        let latency = current.shared.draw_latency(current.host);
+        let now = Duration::from_nanos(current.shared.local_now(current.host));
+        WorldSleep::new(&current.shared, current.host, now + latency).await;
+    }
 }
 
 impl<T> Task<T> {
@@ -53,7 +153,6 @@ impl<T> Drop for Task<T> {
         self.handle.abort();
     }
 }
-
 /// The tasks of one component: all stop when the set is dropped or stopped.
 #[derive(Debug, Default)]
 pub struct TaskSet {

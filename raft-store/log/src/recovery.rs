@@ -38,31 +38,26 @@ pub(crate) fn open(home: Home) -> Result<Recovered, Error> {
 }
 
 fn create(home: Home, names: &[String]) -> Result<Recovered, Error> {
-    let spares = spares(&home, names)?;
+    remove_spares(&home, names)?;
     if let Some(parent) = home.dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         home.disk.sync_dir(parent).map_err(Fault::of("syncing directory", parent))?;
     }
     let carried = Carried { incarnation: 1, ..Carried::default() };
     let view = View::new(None, 0, VecDeque::new(), home.options.cache_bytes);
-    let segments = Segments::create(home, spares, &carried)?;
+    let segments = Segments::create(home, &carried)?;
     let (sequence, file) = segments.active();
     let files = BTreeMap::from([(sequence, Arc::clone(file))]);
     Ok(Recovered { segments, carried, view, files })
 }
 
-/// Spares of the right length, as many as are kept; the others are deleted.
-fn spares(home: &Home, names: &[String]) -> Result<Vec<PathBuf>, Error> {
-    let mut spares = Vec::new();
+/// Deletes the spares that another process left: after a failed sync it may have died with files whose
+/// length, though it can be seen, is not durable and never will be by syncing them again.
+fn remove_spares(home: &Home, names: &[String]) -> Result<(), Error> {
     for name in names.iter().filter(|name| sequence_of(name, ".spare").is_some()) {
         let path = home.dir.join(name);
-        let length = home.open(&path)?.len().map_err(Fault::of("measuring", &path))?;
-        if length == home.options.segment_bytes && spares.len() < home.options.spare_segments {
-            spares.push(path);
-        } else {
-            home.disk.remove_file(&path).map_err(Fault::of("removing", &path))?;
-        }
+        home.disk.remove_file(&path).map_err(Fault::of("removing", &path))?;
     }
-    Ok(spares)
+    Ok(())
 }
 
 fn recover(home: Home, sequences: &[u64], names: &[String]) -> Result<Recovered, Error> {
@@ -74,9 +69,9 @@ fn recover(home: Home, sequences: &[u64], names: &[String]) -> Result<Recovered,
     let oldest = sequences.first().map_or_else(PathBuf::new, |first| home.segment_path(*first));
     let replayed = std::mem::take(&mut proof.replay).finish();
     let replayed = replayed.map_err(|reason| Error::Damaged { path: oldest, offset: 0, reason })?;
-    let spares = spares(&home, names)?;
+    remove_spares(&home, names)?;
     proof.settle(&home, proven)?;
-    proof.resume(home, spares, replayed)
+    proof.resume(home, replayed)
 }
 
 /// What the segments read so far have proved.
@@ -171,18 +166,13 @@ impl Proof {
         Ok(())
     }
 
-    fn resume(
-        self,
-        home: Home,
-        spares: Vec<PathBuf>,
-        replayed: Replayed,
-    ) -> Result<Recovered, Error> {
+    fn resume(self, home: Home, replayed: Replayed) -> Result<Recovered, Error> {
         let path = home.segment_path(self.tail.segment);
         let cache_bytes = home.options.cache_bytes;
         let active = Arc::clone(self.last_file(&path)?);
         let Self { tail, list, mut files, .. } = self;
         let Replayed { mut carried, first, slots } = replayed;
-        let mut segments = Segments::resume(home, list, spares, active, tail);
+        let mut segments = Segments::resume(home, list, active, tail);
         carried.incarnation += 1;
         // Before anything else: from here on, remains of a torn group never fit into the chain.
         segments.write(&[Frame::State(carried.clone())], &carried)?;

@@ -1,4 +1,4 @@
-//! What the callers' handles and the writer thread share: the view and the queue, under one lock.
+//! What the callers' handles and the writer's thread share: the view and the queue, under one lock.
 //!
 //! Invariant: the queue holds the calls in the order in which the view took them.
 
@@ -11,7 +11,9 @@ use quorate_seams::DiskFile;
 use quorate_types::LogIndex;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 /// One call on its way to disk.
 pub(crate) struct Op {
@@ -41,12 +43,13 @@ pub(crate) struct Inner {
     queued_bytes: usize,
     waiting: usize,
     closing: bool,
+    /// The writer, while it waits for calls.
+    writer: Option<Waker>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
-    wake: Condvar,
 }
 
 impl Inner {
@@ -58,8 +61,19 @@ impl Inner {
         stats: Stats,
     ) -> Self {
         let queue = VecDeque::new();
-        let (poison, queued_bytes, waiting, closing) = (None, 0, 0, false);
-        Self { view, vote, committed, files, stats, poison, queue, queued_bytes, waiting, closing }
+        Self {
+            view,
+            vote,
+            committed,
+            files,
+            stats,
+            poison: None,
+            queue,
+            queued_bytes: 0,
+            waiting: 0,
+            closing: false,
+            writer: None,
+        }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -106,7 +120,7 @@ impl Inner {
 
 impl Shared {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self { inner: Mutex::new(inner), wake: Condvar::new() }
+        Self { inner: Mutex::new(inner) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -130,8 +144,11 @@ impl Shared {
         let first = inner.view.first();
         let frees = frames.iter().any(|it| matches!(it, Frame::Purge(_) | Frame::Truncate(_)));
         inner.push(Op { frames, ticket, first, last, bytes, frees, done: Some(done) });
+        let writer = inner.writer.take();
         drop(inner);
-        self.wake.notify_one();
+        if let Some(writer) = writer {
+            writer.wake();
+        }
         Ok(())
     }
 
@@ -158,13 +175,17 @@ impl Shared {
     }
 
     /// Waits for calls that need a sync; `None` once the log is closed and the queue is empty.
-    pub(crate) fn next_group(&self, max_bytes: usize) -> Option<Vec<Op>> {
-        let mut inner = self.lock();
-        while inner.waiting == 0 && !inner.closing {
-            inner = self.wake.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
-        let ops = inner.take_group(max_bytes);
-        (!ops.is_empty()).then_some(ops)
+    pub(crate) async fn next_group(&self, max_bytes: usize) -> Option<Vec<Op>> {
+        poll_fn(|cx| {
+            let mut inner = self.lock();
+            if inner.waiting == 0 && !inner.closing {
+                inner.writer = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            let ops = inner.take_group(max_bytes);
+            Poll::Ready((!ops.is_empty()).then_some(ops))
+        })
+        .await
     }
 
     /// Whether the writer has nothing more to do for anyone.
@@ -174,8 +195,13 @@ impl Shared {
     }
 
     pub(crate) fn close(&self) {
-        self.lock().closing = true;
-        self.wake.notify_all();
+        let mut inner = self.lock();
+        inner.closing = true;
+        let writer = inner.writer.take();
+        drop(inner);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
     }
 
     /// Lets readers find what a group has put on disk.

@@ -7,6 +7,7 @@ use crate::error::{Error, Fault};
 use crate::format::{Carried, Frame, Place};
 use crate::segments::Segments;
 use crate::shared::{Op, Shared};
+use quorate_seams::bug;
 use quorate_types::LogIndex;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,23 +25,31 @@ impl Writer {
     }
 
     /// Works until the log is closed and the queue is empty.
-    pub(crate) fn run(mut self) {
-        // A broken invariant must not leave later calls without an answer.
-        while catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
+    pub(crate) async fn run(mut self) {
+        while let Some(ops) = self.shared.next_group(self.segments.group_bytes()).await {
+            self.guarded(|writer| writer.work(ops));
+        }
+        self.guarded(Self::finish);
+    }
+
+    /// A broken invariant must not leave later calls without an answer.
+    fn guarded(&mut self, step: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| step(self))).is_err() {
             let cause = Arc::new(io::Error::other("the log's thread panicked"));
             let poison = Error::Poisoned { action: "writing", path: self.segments.path(), cause };
             self.shared.lock().poison.get_or_insert(poison);
         }
     }
 
-    fn work(&mut self) {
-        while let Some(ops) = self.shared.next_group(self.segments.group_bytes()) {
-            self.commit(ops);
-            if self.shared.is_idle() && !self.poisoned() {
-                let marked = self.segments.mark();
-                self.poison_if_failed(marked.map_err(Fault::poisoned));
-            }
+    fn work(&mut self, ops: Vec<Op>) {
+        self.commit(ops);
+        if self.shared.is_idle() && !self.poisoned() {
+            let marked = self.segments.mark();
+            self.poison_if_failed(marked.map_err(Fault::poisoned));
         }
+    }
+
+    fn finish(&mut self) {
         if !self.poisoned() {
             let finished = self.segments.finish();
             self.poison_if_failed(finished.map_err(Fault::poisoned));
@@ -48,6 +57,9 @@ impl Writer {
     }
 
     fn commit(&mut self, mut ops: Vec<Op>) {
+        if bug("log-acknowledges-before-writing") {
+            ops.iter_mut().filter_map(|op| op.done.take()).for_each(|done| done(Ok(())));
+        }
         let result = self.write(&mut ops);
         let frees = ops.iter().any(|op| op.frees);
         self.poison_if_failed(result.clone());

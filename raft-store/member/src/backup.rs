@@ -18,7 +18,7 @@ impl Member {
     /// The file exists or cannot be written; nothing is left behind then.
     pub async fn backup(&self, path: impl Into<PathBuf> + Send) -> Result<u64, Error> {
         let path = path.into();
-        let written = self.inner.consensus.backup(&path).await;
+        let written = self.inner.core.consensus().backup(&path).await;
         written.map_err(|source| Error::Backup { path, source })
     }
 }

@@ -1,6 +1,6 @@
 //! The application's own commands, from any member.
 
-use crate::member::Member;
+use crate::member_core::Core;
 use crate::store::unexpected;
 use bytes::Bytes;
 use quorate_mvcc::{Command, Reply};
@@ -16,7 +16,7 @@ pub struct Executed {
     pub answer: Bytes,
 }
 
-impl Member {
+impl Core {
     /// Runs a command of the application's [`quorate_mvcc::Machine`] of this name: atomically, once,
     /// in the order of the log, on every member.
     ///
@@ -27,7 +27,7 @@ impl Member {
     pub async fn execute(
         &self,
         machine: &str,
-        command: impl Into<Bytes>,
+        command: impl Into<Bytes> + Send,
     ) -> Result<Executed, Error> {
         let body: Bytes = command.into();
         let bytes = body.len();

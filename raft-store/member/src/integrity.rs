@@ -1,6 +1,6 @@
 //! Whether all members hold the same: asked while they serve.
 
-use crate::member::Member;
+use crate::member_core::Core;
 use bytes::Bytes;
 use quorate_mvcc::{HashKv, Mvcc};
 use quorate_raft::{Consensus, Method};
@@ -42,7 +42,7 @@ impl Integrity {
     }
 }
 
-impl Member {
+impl Core {
     /// Asks every member for the hash of its history at this moment's revision. Each reads its whole
     /// history for that, so do it now and then, not in a loop.
     ///

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use quorate_mvcc::lease::LeaseKeeper;
 use quorate_mvcc::{Command, LeaseChange, LeaseChanges, LeaseUpdate, Mvcc};
 use quorate_raft::{Attempt, Consensus, Method};
-use quorate_seams::{Monotonic, SharedClock};
+use quorate_seams::{Monotonic, SharedClock, bug};
 use quorate_types::{LeaseId, MemberId, Term};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -235,7 +235,7 @@ impl Leases {
     }
 
     fn answer(&self, method: Method, id: LeaseId, term: Term) -> Attempt<Bytes> {
-        let now = self.clock.now();
+        let now = self.now();
         let mut leading = self.leading.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(leading) = leading.as_mut().filter(|leading| leading.term == term) else {
             return Attempt::Refused("the new leader has not taken over the leases yet".to_owned());
@@ -262,10 +262,17 @@ impl Leases {
         let Some(state) = self.state.upgrade() else { return Ok(()) };
         let changes = state.lease_changes();
         let mut keeper = LeaseKeeper::new();
-        keeper.promote(state.leases()?, self.clock.now(), self.extend);
+        keeper.promote(state.leases()?, self.now(), self.extend);
         *self.leading.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Leading { term, keeper, changes, waiting: BTreeSet::new() });
         Ok(())
+    }
+
+    fn now(&self) -> Monotonic {
+        if bug("lease-by-wall-clock") {
+            return Monotonic(self.clock.wall().0);
+        }
+        self.clock.now()
     }
 
     fn demote(&self) {
@@ -274,7 +281,7 @@ impl Leases {
 
     /// The leases to end now, and when to look again.
     fn due(&self) -> Result<(Vec<LeaseId>, Monotonic), quorate_mvcc::Error> {
-        let now = self.clock.now();
+        let now = self.now();
         let latest = now + LOOK_AGAIN;
         let mut leading = self.leading.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(leading), Some(state)) = (leading.as_mut(), self.state.upgrade()) else {
@@ -301,6 +308,7 @@ impl Leases {
                 return Ok(());
             }
             tokio::select! {
+                biased;
                 () = self.clock.sleep_until(next) => {}
                 changed = leadership.changed() => {
                     if changed.is_err() {
@@ -344,6 +352,7 @@ pub(crate) async fn drive(leases: Arc<Leases>, consensus: Consensus) {
             }
         }
         tokio::select! {
+            biased;
             () = leases.clock.sleep(LOOK_AGAIN) => {}
             changed = leadership.changed() => {
                 if changed.is_err() {

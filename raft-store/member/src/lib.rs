@@ -7,7 +7,11 @@
 //! failure says whether the request may have happened; a data directory that is not this member's,
 //! or is damaged, is refused and left as it is.
 //!
-//! ```no_run
+//! Without the feature `node` there is only [`Core`], the same store without sockets, directory and
+//! RocksDB, for simulations and for who brings these himself.
+//!
+#![cfg_attr(feature = "node", doc = "```no_run")]
+#![cfg_attr(not(feature = "node"), doc = "```ignore")]
 //! use quorate_member::{Member, MemberOptions};
 //! use quorate_seams::Seams;
 //! use quorate_store::{RangeRequest, Store, Txn};
@@ -22,14 +26,22 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "node")]
 mod backup;
 mod custom;
+#[cfg(feature = "node")]
 mod data_dir;
+#[cfg(feature = "node")]
+mod delegate;
+#[cfg(feature = "node")]
 mod error;
 mod integrity;
 mod leases;
+#[cfg(feature = "node")]
 mod member;
+mod member_core;
 mod membership;
+#[cfg(feature = "node")]
 mod options;
 mod service;
 mod space;
@@ -38,11 +50,16 @@ mod store;
 mod sweep;
 mod watching;
 
+#[cfg(feature = "node")]
 pub use backup::{Restore, restore};
 pub use custom::Executed;
+#[cfg(feature = "node")]
 pub use error::Error;
 pub use integrity::Integrity;
+#[cfg(feature = "node")]
 pub use member::Member;
+pub use member_core::Core;
+#[cfg(feature = "node")]
 pub use options::MemberOptions;
 pub use quorate_mvcc::{
     Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,

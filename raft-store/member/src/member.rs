@@ -2,24 +2,19 @@
 
 use crate::data_dir::DataDir;
 use crate::error::Error;
-use crate::leases::{Leases, drive};
+use crate::member_core::Core;
 use crate::options::MemberOptions;
-use crate::service::Service;
-use crate::status::follow;
-use crate::sweep;
-use crate::watching::Watches;
 use quorate_log::RaftLog;
 use quorate_mvcc::{HashKv, Mvcc, RocksDb, RocksOptions};
-use quorate_raft::{Consensus, Parts};
-use quorate_seams::{Seams, TaskSet, spawn_blocking, timeout};
-use quorate_store::{SharedStore, Status, Store};
+use quorate_raft::Parts;
+use quorate_seams::{Seams, spawn_blocking};
+use quorate_store::{SharedStore, Status};
 use quorate_transport::{GrpcTransport, Identity, KeepAlive, Listener, Server};
 use quorate_types::{ClusterId, MemberId, Revision};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// One running member of a replicated store. Clones share it; it implements [`Store`], and every
 /// member accepts every request, whoever leads.
@@ -33,18 +28,11 @@ pub struct Member {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) options: MemberOptions,
-    pub(crate) seams: Seams,
-    pub(crate) consensus: Consensus,
-    pub(crate) leases: Arc<Leases>,
-    pub(crate) watches: Watches,
-    pub(crate) raising: tokio::sync::Mutex<()>,
-    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) core: Core,
+    options: MemberOptions,
     addr: SocketAddr,
     state_dir: PathBuf,
-    log: RaftLog,
     transport: Arc<GrpcTransport>,
-    tasks: TaskSet,
     running: Mutex<Option<Running>>,
 }
 
@@ -92,52 +80,14 @@ impl Member {
         let transport =
             Arc::new(GrpcTransport::new(identity, Arc::clone(&seams.clock), keep_alive));
         let addr = listener.local_addr();
-        let consensus = Consensus::start(
-            raft_options(&options, addr, dir.transfer()),
-            Parts {
-                log: log.clone(),
-                state: Arc::clone(&state),
-                transport: Arc::clone(&transport) as _,
-                seams: seams.clone(),
-            },
-        )
-        .await?;
-        let leases = Arc::new(Leases::new(
-            Arc::clone(&seams.clock),
-            &state,
-            options.id,
-            options.timing.election_max,
-        ));
-        let service = Service {
-            consensus: consensus.clone(),
-            leases: Arc::clone(&leases),
-            state: Arc::downgrade(&state),
-        };
-        let server = listener.serve(identity, keep_alive, Arc::new(service));
-        let tasks = TaskSet::new();
-        let (known, status) = follow(options.id, &consensus, Arc::clone(&state));
-        tasks.spawn(known);
-        tasks.spawn(drive(Arc::clone(&leases), consensus.clone()));
-        tasks.spawn(sweep::drive(Arc::downgrade(&state), Arc::clone(&seams.clock)));
+        let parts =
+            Parts { log, state: Arc::clone(&state), transport: Arc::clone(&transport) as _, seams };
+        let raft = raft_options(&options, addr, dir.transfer());
+        let core = Core::start_with(raft, parts, options.quota_or_default()).await?;
+        let server = listener.serve(identity, keep_alive, core.service());
         let state_dir = dir.state();
         let running = Mutex::new(Some(Running { state, server, dir }));
-        let watches = Watches::default();
-        let inner = Inner {
-            options,
-            seams,
-            consensus,
-            leases,
-            watches,
-            raising: tokio::sync::Mutex::new(()),
-            status,
-            addr,
-            state_dir,
-            log,
-            transport,
-            tasks,
-            running,
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(Inner { core, options, addr, state_dir, transport, running }) })
     }
 
     /// The store that this member serves, for components that share one.
@@ -167,7 +117,7 @@ impl Member {
     /// The voters and their addresses.
     #[must_use]
     pub fn voters(&self) -> std::collections::BTreeMap<MemberId, String> {
-        self.inner.consensus.voters()
+        self.inner.core.consensus().voters()
     }
 
     /// Waits until there is a leader and this member has applied what was committed before.
@@ -175,10 +125,7 @@ impl Member {
     /// # Errors
     /// The time passed, or the member has stopped.
     pub async fn wait_ready(&self, limit: Duration) -> Result<Status, quorate_store::Error> {
-        let clock = &*self.inner.seams.clock;
-        let ready = timeout(clock, limit, self.inner.consensus.read_barrier()).await;
-        ready.unwrap_or(Err(quorate_store::Error::Timeout))?;
-        Ok(self.status())
+        self.inner.core.wait_ready(limit).await
     }
 
     /// The hash of everything at a revision, equal on all members that have applied it and
@@ -187,27 +134,24 @@ impl Member {
     /// # Errors
     /// The revision is compacted or not applied here yet, or the member has stopped.
     pub async fn hash_kv(&self, revision: Revision) -> Result<HashKv, quorate_store::Error> {
-        let state = self.inner.state()?;
-        let hash = spawn_blocking(move || state.hash_kv(revision)).await;
-        hash.unwrap_or_else(|| Err(quorate_store::Error::Fatal { reason: "hash panicked".into() }))
+        self.inner.core.hash_kv(revision).await
     }
 
     /// Hands leadership to another voter, and what is left of the leases with it. Does nothing if
     /// this member does not lead.
     pub async fn transfer_leadership(&self, to: MemberId) {
-        self.inner.leases.hand_over(&self.inner.consensus).await;
-        self.inner.consensus.transfer_leadership(to).await;
+        self.inner.core.transfer_leadership(to).await;
     }
 
     /// Makes the state durable now, so that the log before it can be purged.
     pub async fn snapshot_now(&self) {
-        self.inner.consensus.make_durable().await;
+        self.inner.core.consensus().make_durable().await;
     }
 
     /// Counters of the raft log since it was opened.
     #[must_use]
     pub fn log_stats(&self) -> quorate_log::Stats {
-        self.inner.log.stats()
+        self.inner.core.log().stats()
     }
 
     /// Stops cleanly: hands leadership over, closes the sockets, makes the state durable, closes the
@@ -216,7 +160,7 @@ impl Member {
     /// # Errors
     /// The state could not be made durable; the log still has what is missing.
     pub async fn shutdown(&self) -> Result<(), Error> {
-        self.hand_over().await;
+        self.inner.core.hand_over().await;
         let Some(running) = self.take_running() else { return Ok(()) };
         let state = Arc::clone(&running.state);
         let dir = self.stop(running).await;
@@ -246,6 +190,8 @@ impl Member {
     }
 
     fn take_running(&self) -> Option<Running> {
+        // From here on requests are refused.
+        self.inner.core.refuse();
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -254,43 +200,9 @@ impl Member {
         let Running { state, server, dir } = running;
         self.inner.transport.disconnect();
         server.stop().await;
-        self.inner.tasks.stop().await;
-        self.inner.watches.end();
-        self.inner.consensus.shutdown().await;
-        let log = self.inner.log.clone();
-        let closed = spawn_blocking(move || log.close()).await;
-        if closed.is_none() {
-            tracing::error!("closing the raft log panicked");
-        }
+        self.inner.core.stop().await;
         drop(state);
         dir
-    }
-
-    pub(crate) async fn hand_over(&self) {
-        let inner = &self.inner;
-        if self.status().leading().is_none() {
-            return;
-        }
-        let Some(heir) = self.voters().into_keys().find(|id| *id != self.id()) else { return };
-        self.transfer_leadership(heir).await;
-        let mut leadership = inner.consensus.leadership();
-        let own = Some(self.id());
-        let moved = leadership.wait_for(|view| view.leader.is_some() && view.leader != own);
-        let limit = inner.options.timing.election_max;
-        if timeout(&*inner.seams.clock, limit, moved).await.is_none() {
-            tracing::info!("leadership was not taken over in time; the others will elect");
-        }
-    }
-}
-
-impl Inner {
-    /// The state, while the member runs.
-    pub(crate) fn state(&self) -> Result<Arc<Mvcc>, quorate_store::Error> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*running {
-            Some(running) => Ok(Arc::clone(&running.state)),
-            None => Err(quorate_store::Error::unavailable("the member has stopped")),
-        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Who belongs to the cluster, changed from any member.
 
-use crate::member::Member;
+use crate::member_core::Core;
 use quorate_raft::{ClusterMember, MembershipChange, MembershipError};
 use quorate_types::MemberId;
 
 /// What came of a change: all members, or why nothing changed.
 type Changed = Result<Vec<ClusterMember>, MembershipError>;
 
-impl Member {
+impl Core {
     /// All members, voters first, as this one knows them.
     #[must_use]
     pub fn members(&self) -> Vec<ClusterMember> {
@@ -15,7 +15,7 @@ impl Member {
     }
 
     /// Takes a member in that receives everything and does not vote yet. Start it with
-    /// [`crate::MemberOptions::join`] and this very id and address. Harmless to repeat.
+    /// `MemberOptions::join` and this very id and address. Harmless to repeat.
     ///
     /// # Errors
     /// Id or address belong to another member, or no leader could be asked.

@@ -141,11 +141,4 @@ impl MemberOptions {
     pub(crate) fn request_timeout_or_default(&self) -> Duration {
         self.request_timeout.unwrap_or_else(|| self.timing.request_timeout())
     }
-
-    /// Shortest lease in seconds: one and a half elections, so that no lease ends for want of a
-    /// leader (etcd's rule).
-    pub(crate) fn min_lease_seconds(&self) -> i64 {
-        let millis = self.timing.election_min.as_millis() * 3 / 2;
-        i64::try_from(millis.div_ceil(1000)).unwrap_or(i64::MAX).max(1)
-    }
 }

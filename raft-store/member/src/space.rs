@@ -4,7 +4,7 @@
 //! only this member's own size makes it raise its own alarm. Nothing disarms an alarm but a request:
 //! space that was freed may be gone again a moment later.
 
-use crate::member::{Inner, Member};
+use crate::member_core::{Core, Inner};
 use crate::store::unexpected;
 use quorate_mvcc::{Alarm, AlarmKind, Command, Reply};
 use quorate_seams::spawn_blocking;
@@ -17,7 +17,7 @@ impl Inner {
     /// applied decides.
     pub(crate) async fn check_space(&self) -> Result<(), Error> {
         let state = self.state()?;
-        if state.is_full() || !state.exceeds(self.options.quota_or_default())? {
+        if state.is_full() || !state.exceeds(self.quota_bytes)? {
             return Ok(());
         }
         // One of those who notice raises it.
@@ -30,7 +30,7 @@ impl Inner {
     }
 }
 
-impl Member {
+impl Core {
     /// The alarms that are raised in the cluster, sorted.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The store contract, on any member.
 
-use crate::member::{Inner, Member};
+use crate::member_core::{Core, Inner};
 use crate::status::status_of;
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -42,7 +42,7 @@ impl Inner {
         let round_up = u64::from(ttl.subsec_nanos() > 0);
         let seconds = i64::try_from(ttl.as_secs().saturating_add(round_up)).unwrap_or(i64::MAX);
         if (1..=limit).contains(&seconds) {
-            Ok(seconds.max(self.options.min_lease_seconds()))
+            Ok(seconds.max(self.min_lease_seconds()))
         } else {
             Err(Error::LeaseTtl { seconds, limit })
         }
@@ -75,7 +75,7 @@ pub(crate) fn unexpected(reply: &Reply) -> Error {
 }
 
 #[async_trait]
-impl Store for Member {
+impl Store for Core {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         self.inner.read(request).await
     }

@@ -13,7 +13,7 @@
 //! checkpoint has recorded must be taken back through the log before a renewal is acknowledged
 //! ([`LeaseKeeper::is_checkpointed`]): the next leader would count from it otherwise.
 
-use quorate_seams::Monotonic;
+use quorate_seams::{Monotonic, bug};
 use quorate_types::LeaseId;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -97,7 +97,8 @@ impl LeaseKeeper {
         for StoredLease { id, ttl_seconds, remaining_seconds } in leases {
             let checkpointed = remaining_seconds > 0;
             let left = seconds(if checkpointed { remaining_seconds } else { ttl_seconds });
-            self.keep(id, seconds(ttl_seconds), now + left + extend, now);
+            let left = if bug("lease-short-after-election") { left / 8 } else { left + extend };
+            self.keep(id, seconds(ttl_seconds), now + left, now);
             if let Some(kept) = self.leases.get_mut(&id) {
                 kept.checkpointed = checkpointed;
             }
@@ -132,8 +133,10 @@ impl LeaseKeeper {
     /// Renews a lease for its whole time to live, which is returned. `None` if it is not known, was
     /// reported as expired, or the keeper does not lead. See [`LeaseKeeper::is_checkpointed`].
     pub fn renew(&mut self, id: LeaseId, now: Monotonic) -> Option<Duration> {
-        let kept = self.leases.get(&id).filter(|kept| !kept.reported)?;
-        let (ttl, checkpointed) = (kept.ttl, kept.checkpointed);
+        let renewable = |kept: &&Kept| !kept.reported || bug("lease-renewed-after-report");
+        let kept = self.leases.get(&id).filter(renewable)?;
+        let checkpointed = kept.checkpointed;
+        let ttl = if bug("lease-renewal-shortens") { kept.ttl / 2 } else { kept.ttl };
         // A promotion's extension is never taken back.
         let deadline = kept.deadline.max(now + ttl);
         self.keep(id, ttl, deadline, now);
@@ -209,6 +212,9 @@ impl LeaseKeeper {
     /// later for as long as it is not revoked.
     pub fn expired(&mut self, now: Monotonic) -> Vec<LeaseId> {
         let mut expired = Vec::new();
+        if bug("lease-never-ends") {
+            return expired;
+        }
         while let Some((due, id)) = self.due.first().copied()
             && due <= now
         {

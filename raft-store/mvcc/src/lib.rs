@@ -47,7 +47,9 @@ mod watch;
 
 pub use codec::{CodecError, decode_outcome, encode_batch, encode_outcome};
 pub use command::{Alarm, AlarmKind, Applied, ApplyEntry, Command, EntryKind, Outcome, Reply};
-pub use db::{MemoryDb, RocksDb, RocksOptions, StateDb};
+pub use db::{MemoryDb, StateDb};
+#[cfg(feature = "rocks")]
+pub use db::{RocksDb, RocksOptions};
 pub use error::Error;
 pub use hash::HashKv;
 pub use lease::StoredLease;

@@ -15,6 +15,7 @@ use crate::{
     Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read,
 };
 use bytes::Bytes;
+use quorate_seams::bug;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
 use std::path::Path;
@@ -327,7 +328,9 @@ impl Mvcc {
         self.publish(installed);
         self.leases.reload();
         self.space.forget();
-        self.ring.replace(revision);
+        if !bug("watch-ignores-replaced-state") {
+            self.ring.replace(revision);
+        }
         if !identity.is_empty() {
             self.db.write(&identity)?;
             self.db.flush()?;

@@ -10,6 +10,7 @@ use crate::layout::{
 use crate::meta::Meta;
 use crate::{Error, layout};
 use bytes::Bytes;
+use quorate_seams::bug;
 use quorate_store::{
     Error as Refusal, KeyRange, KeyValue, RangeRequest, RangeResponse, SortTarget,
 };
@@ -50,7 +51,11 @@ pub(crate) fn range(
             found.take(|| changed(view, change)).map(|()| Step::Next)
         })?,
     }
-    Ok(found.finish(revision))
+    let mut response = found.finish(revision);
+    if bug("mvcc-forgets-more") {
+        response.more = false;
+    }
+    Ok(response)
 }
 
 /// The keys of a range as they are found, in byte order. Holds about as many as are asked for.
@@ -154,7 +159,8 @@ pub(crate) fn scan_past(
     let (start, end) = idx_bounds(range);
     view.scan(Family::Idx, &start, end.as_deref(), &mut |bytes, value| {
         let (key, change) = parse_idx_key(bytes)?;
-        if change.main > at {
+        let future = bug("mvcc-past-read-sees-the-future") && change.main == at.next();
+        if change.main > at && !future {
             return Ok(Step::Seek(idx_newest(&key, at)));
         }
         let pointer = decode_pointer(change, value, bytes)?;

@@ -249,6 +249,7 @@ async fn follow_leadership(raft: Raft, known: watch::Sender<Leadership>) {
     known.send_modify(|last| {
         *last = leadership_of(&raft);
         last.leader = None;
+        last.failed.get_or_insert_with(|| "consensus ended without a reason".to_owned());
     });
 }
 

@@ -20,6 +20,7 @@ mod options;
 mod proposals;
 mod read_index;
 mod requests;
+mod runtime;
 mod scratch;
 mod snapshot;
 mod state;

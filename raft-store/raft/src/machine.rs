@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 use openraft::OptionalSend;
 use openraft::storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use quorate_mvcc::{Applied, ApplyEntry, EntryKind};
-use quorate_seams::spawn_blocking;
+use quorate_seams::{bug, spawn_blocking};
 use quorate_types::{LogIndex, Term};
 use std::io;
 use tokio::sync::watch;
@@ -42,7 +42,10 @@ impl StateMachine {
         let Some(last) = batch.entries.last().map(|entry| entry.index) else {
             return Ok(());
         };
-        let entries = std::mem::take(&mut batch.entries);
+        let mut entries = std::mem::take(&mut batch.entries);
+        if bug("raft-loses-an-entry-of-a-batch") && entries.len() > 3 {
+            entries[2].kind = EntryKind::Blank;
+        }
         let outcomes = self.state.apply(entries).map_err(io::Error::other)?;
         for (responder, outcome) in batch.responders.drain(..).zip(outcomes) {
             if let Some(responder) = responder {
@@ -190,7 +193,13 @@ impl RaftSnapshotBuilder<TypeConfig> for Flush {
         // What is applied while the flush runs is durable too, or not yet: both are fine.
         let applied = self.state.applied();
         let state = self.state.clone();
-        let flushed = spawn_blocking(move || state.flush()).await;
+        let flush = move || {
+            if bug("raft-purges-what-is-not-durable") {
+                return Ok(state.durable_index());
+            }
+            state.flush()
+        };
+        let flushed = spawn_blocking(flush).await;
         flushed
             .ok_or_else(|| io::Error::other("flushing the state panicked"))?
             .map_err(io::Error::other)?;

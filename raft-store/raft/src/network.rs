@@ -172,6 +172,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
             .map_err(|error| Unreachable::new(&error))?;
         let send = self.network.transport.snapshot(&self.peer, outgoing.frames());
         let reply = tokio::select! {
+            biased;
             reply = send => reply.map_err(|error| rpc_error(&error))?,
             closed = cancel => return Err(StreamingError::Closed(closed)),
         };

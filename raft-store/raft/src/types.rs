@@ -17,7 +17,7 @@ openraft::declare_raft_types!(
         Node = Node,
         Term = u64,
         LeaderId = leader_id_std::LeaderId<u64, u64>,
-        AsyncRuntime = openraft::TokioRuntime,
+        AsyncRuntime = crate::runtime::SeamsRuntime,
 );
 
 pub(crate) type Raft = openraft::Raft<TypeConfig, crate::machine::StateMachine>;

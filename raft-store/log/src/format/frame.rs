@@ -5,6 +5,7 @@ use super::{ENTRY_HEAD, FRAME_HEADER};
 use crate::types::{Entry, LogId};
 use bytes::Bytes;
 use crc32c::crc32c_append;
+use quorate_seams::bug;
 use quorate_types::LogIndex;
 
 /// What every new segment repeats, so that the segments before it can go.
@@ -168,7 +169,8 @@ pub(super) fn parse_frame(bytes: &[u8], chain: u32) -> Option<(Frame, usize, u32
     let [kind, 0, 0, 0] = fields.array()? else { return None };
     let crc = fields.u32()?;
     let body = fields.0.get(..length)?;
-    if crc32c_append(crc32c_append(chain, &bytes[..8]), body) != crc {
+    let right = crc32c_append(crc32c_append(chain, &bytes[..8]), body) == crc;
+    if !right && !bug("log-reads-without-checksum") {
         return None;
     }
     Some((Frame::decode(kind, body)?, FRAME_HEADER + length, crc))

@@ -75,6 +75,26 @@ fn a_start_that_rotates_first_makes_durable_what_it_found() {
 }
 
 #[test]
+fn a_spare_whose_length_a_failed_sync_lost_is_not_used_again() {
+    for count in 0..12 {
+        let disk = SimDisk::new();
+        let log = open(&disk).unwrap();
+        disk.fail_sync_after(count);
+        let mut last = (1..20).take_while(|index| append(&log, entries(1, *index, 1, 900)).is_ok());
+        assert!(last.by_ref().count() < 19, "a sync has failed");
+        log.close();
+        // Only the process starts again: the page cache still shows what the kernel gave up on.
+        let log = open(&disk).unwrap();
+        let next = log.state().last.map_or(1, |last| last.index.0 + 1);
+        for index in next..next + 20 {
+            append(&log, entries(1, index, 1, 900)).unwrap();
+        }
+        let log = open(&disk.crash(Crash::LoseAll, 0)).unwrap();
+        assert_eq!(log.state().last, Some(id(1, next + 19)), "{count}");
+    }
+}
+
+#[test]
 fn a_full_disk_is_named_and_nothing_acknowledged_is_lost() {
     let disk = SimDisk::new();
     disk.set_capacity(2 * 4096 + 100);

@@ -16,6 +16,7 @@ use crate::db::{Family, Step, View};
 use crate::layout::{Change, decode_kv, idx_key, parse_rev_key, pointer, rev_key, rev_start};
 use crate::{Error, Outcome, Reply};
 use bytes::Bytes;
+use quorate_seams::bug;
 use quorate_store::Error as Refusal;
 use quorate_types::Revision;
 
@@ -54,7 +55,8 @@ impl Machine<'_> {
     fn next_visits(&self, watermark: Change, budget: usize) -> Result<Vec<Visited>, Error> {
         let mut visits = Vec::new();
         let start = rev_key(self.meta.sweep, false);
-        let end = rev_start(watermark.main);
+        let beyond = i64::from(bug("mvcc-compacts-one-too-far"));
+        let end = rev_start(Revision(watermark.main.0 + beyond));
         self.state.scan(Family::Rev, &start, Some(&end), &mut |bytes, value| {
             let (change, tombstone) = parse_rev_key(bytes)?;
             let key = decode_kv(Bytes::copy_from_slice(value), bytes)?.key;
@@ -70,8 +72,8 @@ impl Machine<'_> {
         if let Some(before) = found.and_then(|pointer| pointer.before) {
             self.forget(key, before, false);
         }
-        if *tombstone {
-            self.forget(key, *change, true);
+        if *tombstone || bug("mvcc-compacts-what-is-live") {
+            self.forget(key, *change, *tombstone);
         }
         Ok(())
     }

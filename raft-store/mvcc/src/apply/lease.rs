@@ -8,6 +8,7 @@ use crate::layout::{
 };
 use crate::{Error, LeaseChange, Outcome, Reply, StoredLease, read};
 use bytes::Bytes;
+use quorate_seams::bug;
 use quorate_store::{Error as Refusal, LeaseGranted};
 use quorate_types::{LeaseId, limits};
 use std::collections::BTreeSet;
@@ -51,6 +52,9 @@ impl Machine<'_> {
             self.state.delete(Family::Lease, lease_key(*id));
             self.leases.push(LeaseChange::Revoked { id: *id });
         }
+        if bug("lease-leaves-a-key-behind") {
+            keys.pop();
+        }
         let mut writer = Writer::new(self);
         for key in keys {
             // An attached key exists: deleting it or attaching it elsewhere detaches it.
@@ -88,6 +92,9 @@ impl Machine<'_> {
     /// The first free id from the entry's index on: the same on every member.
     fn free_lease(&self) -> Result<LeaseId, Error> {
         let mut id = LeaseId(i64::try_from(self.entry.index.0).unwrap_or(1).max(1));
+        if bug("lease-id-differs-between-members") {
+            id.0 += i64::try_from(quorate_seams::entropy() % 1000).unwrap_or(0);
+        }
         while self.has_lease(id)? {
             id = LeaseId(id.0.checked_add(1).unwrap_or(1));
         }

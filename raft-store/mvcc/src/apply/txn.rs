@@ -5,6 +5,7 @@ use super::write::Writer;
 use crate::db::{Family, View};
 use crate::layout::lease_key;
 use crate::{Error, Outcome, Reply, read};
+use quorate_seams::bug;
 use quorate_store::{
     Compare, CompareOp, CompareTarget, Error as Refusal, KeyRange, KeyValue, Op, OpResponse, PutOp,
     RangeRequest, Txn, TxnResponse,
@@ -191,6 +192,9 @@ fn holds(state: &dyn View, compare: &Compare) -> Result<bool, Error> {
         let missing = KeyValue::default();
         let by_value = matches!(compare.target, CompareTarget::Value(_));
         return Ok(!by_value && matches(&missing, compare));
+    }
+    if bug("mvcc-compares-any-instead-of-all") {
+        return Ok(found.iter().any(|current| matches(&current.kv, compare)));
     }
     Ok(found.iter().all(|current| matches(&current.kv, compare)))
 }

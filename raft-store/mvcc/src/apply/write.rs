@@ -8,6 +8,7 @@ use crate::layout::{
 };
 use crate::{Error, read};
 use bytes::Bytes;
+use quorate_seams::bug;
 use quorate_store::{Event, EventKind, KeyValue, PutOp};
 use quorate_types::{LeaseId, Revision};
 
@@ -52,7 +53,11 @@ impl<'m, 'a> Writer<'m, 'a> {
         let kv = KeyValue {
             key: key.clone(),
             value,
-            create_revision: created,
+            create_revision: if bug("mvcc-creates-anew-with-every-put") {
+                self.main
+            } else {
+                created
+            },
             mod_revision: self.main,
             version: version + 1,
             lease,

@@ -48,6 +48,14 @@ impl MemoryDb {
         state.now = state.flushed.clone();
     }
 
+    /// What the next start finds after a crash: everything up to the last flush, checkpoint or
+    /// replacement. This database goes on as it is.
+    #[must_use]
+    pub fn survivor(&self) -> Self {
+        let flushed = self.lock().flushed.clone();
+        Self { state: Mutex::new(State { now: flushed.clone(), flushed }) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,10 +8,13 @@
 //! the state after some batch, never a part of one.
 
 mod memory;
+#[cfg(feature = "rocks")]
 mod place;
+#[cfg(feature = "rocks")]
 mod rocks;
 
 pub use memory::MemoryDb;
+#[cfg(feature = "rocks")]
 pub use rocks::{RocksDb, RocksOptions};
 
 use crate::Error;

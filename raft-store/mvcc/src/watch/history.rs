@@ -7,6 +7,7 @@ use crate::layout::{Change, decode_kv, parse_rev_key, pointer, rev_start};
 use crate::meta::Meta;
 use crate::read::changed;
 use bytes::Bytes;
+use quorate_seams::bug;
 use quorate_store::{Error as Refusal, Event, EventKind, KeyValue};
 use quorate_types::Revision;
 
@@ -18,21 +19,24 @@ pub(crate) fn since(
     enough: usize,
 ) -> Result<Result<Pulled, Refusal>, Error> {
     let Meta { compacted, revision: current, .. } = Meta::load(view)?;
-    if next < compacted {
+    if next < compacted && !bug("watch-passes-over-compaction") {
         return Ok(Err(Refusal::Compacted { requested: next, compacted }));
     }
     let mut revisions: Vec<(Revision, Vec<Event>)> = Vec::new();
     let (mut count, mut complete) = (0, current);
-    view.scan(Family::Rev, &rev_start(next), None, &mut |bytes, value| {
+    let first = if bug("watch-history-skips-one") { next.next() } else { next };
+    view.scan(Family::Rev, &rev_start(first), None, &mut |bytes, value| {
         let (change, tombstone) = parse_rev_key(bytes)?;
         let kv = decode_kv(Bytes::copy_from_slice(value), bytes)?;
         let started = revisions.last().is_some_and(|(revision, _)| *revision == change.main);
-        if !started {
+        if !started || bug("watch-splits-a-revision") {
             if count >= enough {
                 complete = change.main.prev();
                 return Ok(Step::Stop);
             }
-            revisions.push((change.main, Vec::new()));
+            if !started {
+                revisions.push((change.main, Vec::new()));
+            }
         }
         if let Some((_, events)) = revisions.last_mut() {
             events.push(event(view, kv, tombstone, change, prev_kv)?);
@@ -54,7 +58,10 @@ fn event(
 ) -> Result<Event, Error> {
     let pointer = if prev_kv { pointer(view, &kv.key, change)? } else { None };
     let before = pointer.and_then(|pointer| pointer.before);
-    let prev_kv = before.map(|before| changed(view, before)).transpose()?;
+    let mut prev_kv = before.map(|before| changed(view, before)).transpose()?;
+    if bug("watch-forgets-previous-value") {
+        prev_kv = None;
+    }
     if tombstone {
         // A stored deletion is the key alone.
         let kv = KeyValue { mod_revision: change.main, ..kv };
