@@ -57,7 +57,7 @@ pub const CATALOGUE: &[Mutant] = &[
     mutant("lease-renewed-after-report", "a lease is renewed while it is being ended"),
     mutant("lease-never-ends", "nobody asks for the end of an expired lease"),
     mutant("lease-leaves-a-key-behind", "ending a lease leaves one of its keys"),
-    mutant("lease-id-differs-between-members", "apply draws a random number"),
+    mutant("mvcc-applies-by-chance", "apply draws a random number"),
 ];
 
 /// Runs a seed with a bug switched on.

@@ -5,7 +5,7 @@ use super::{Machine, check};
 use crate::db::{Family, View};
 use crate::layout::lease_key;
 use crate::{Error, Outcome, Reply, read};
-use quorate_seams::bug;
+use quorate_seams::{bug, entropy};
 use quorate_store::{
     Compare, CompareOp, CompareTarget, Error as Refusal, KeyValue, Op, OpResponse, PutOp,
     RangeRequest, Txn, TxnResponse,
@@ -21,6 +21,9 @@ impl Machine<'_> {
         let mut succeeded = true;
         for compare in &txn.compares {
             succeeded = succeeded && holds(&self.state, compare)?;
+        }
+        if bug("mvcc-applies-by-chance") && entropy() % 64 == 0 {
+            succeeded = !succeeded;
         }
         let ops = if succeeded { txn.success } else { txn.failure };
         if let Some(refusal) = self.refusal(&ops)? {
