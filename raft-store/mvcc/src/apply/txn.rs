@@ -22,7 +22,7 @@ impl Machine<'_> {
         for compare in &txn.compares {
             succeeded = succeeded && holds(&self.state, compare)?;
         }
-        if bug("mvcc-applies-by-chance") && entropy() % 64 == 0 {
+        if bug("mvcc-applies-by-chance") && entropy().is_multiple_of(64) {
             succeeded = !succeeded;
         }
         let ops = if succeeded { txn.success } else { txn.failure };
