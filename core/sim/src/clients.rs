@@ -135,7 +135,11 @@ impl Client {
     fn at_revision(&self) -> RangeRequest {
         let now = position(&self.history);
         let back = i64::try_from(self.random.below(60)).unwrap_or(0);
-        let request = RangeRequest::new(self.any_range()).at(Revision((now.0 - back).max(1)));
+        let at = match self.random.below(4) {
+            0 => self.history.newest_compaction(),
+            _ => Revision(now.0 - back),
+        };
+        let request = RangeRequest::new(self.any_range()).at(at.max(Revision(1)));
         let request = request.limit(usize::try_from(self.random.below(3)).unwrap_or(0));
         if self.random.below(2) == 0 { request.serializable() } else { request }
     }

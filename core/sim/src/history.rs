@@ -84,7 +84,7 @@ pub(crate) struct Recorded {
     pub(crate) leases: Vec<LeaseRecord>,
     /// The changes that the main observer saw, by revision.
     pub(crate) changes: BTreeMap<Revision, Change>,
-    /// The highest revision seen by anyone, and when.
+    /// Every revision that someone asked to compact at.
     pub(crate) compactions_asked: Vec<Revision>,
 }
 
@@ -119,6 +119,11 @@ impl History {
     /// The number that the next operation will have: values carry it.
     pub(crate) fn next_number(&self) -> usize {
         self.lock().operations.len()
+    }
+
+    /// The newest revision that anyone asked to compact at.
+    pub(crate) fn newest_compaction(&self) -> Revision {
+        self.lock().compactions_asked.iter().max().copied().unwrap_or_default()
     }
 
     pub(crate) fn answer(&self, number: usize, answer: Answer) {

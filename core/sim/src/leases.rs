@@ -67,7 +67,11 @@ impl Holder {
             if self.stop.load(Ordering::Relaxed) || !self.renew(lease).await {
                 return;
             }
-            self.cluster.clock.sleep(ttl / 3).await;
+            // Some holders come at the last moment, or just after it.
+            let late =
+                ttl - Duration::from_millis(30) + Duration::from_millis(self.random.below(120));
+            let nap = if self.random.below(4) == 0 { late } else { ttl / 3 };
+            self.cluster.clock.sleep(nap).await;
         }
         if self.random.below(4) == 0 {
             self.revoke(lease).await;

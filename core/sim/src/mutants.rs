@@ -55,9 +55,9 @@ pub const CATALOGUE: &[Mutant] = &[
     mutant("lease-leader-not-confirmed", "a deposed leader answers for leases"),
     mutant("lease-renewal-shortens", "a renewal gives half of the time"),
     mutant("lease-renewed-after-report", "a lease is renewed while it is being ended"),
-    mutant("lease-never-ends", "no lease is ever reported as expired"),
+    mutant("lease-never-ends", "nobody asks for the end of an expired lease"),
     mutant("lease-leaves-a-key-behind", "ending a lease leaves one of its keys"),
-    mutant("lease-id-differs-between-members", "apply draws a random number"),
+    mutant("mvcc-applies-by-chance", "apply draws a random number"),
 ];
 
 /// Runs a seed with a bug switched on.

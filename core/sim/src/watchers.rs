@@ -51,8 +51,10 @@ impl Watcher {
     /// A first revision: now, or some of the recent past.
     fn from(&self) -> Revision {
         let now = position(&self.history);
-        match (self.pinned, self.random.below(3)) {
+        match (self.pinned, self.random.below(4)) {
             (Some(_), _) | (None, 0) => Revision::NONE,
+            // The oldest revision that a watch may begin with.
+            (None, 1) => self.history.newest_compaction().max(Revision(2)),
             _ => {
                 let back = i64::try_from(self.random.below(200)).unwrap_or(0);
                 Revision((now.0 - back).max(2))

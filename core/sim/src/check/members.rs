@@ -55,6 +55,9 @@ pub(crate) async fn audit(cluster: &Cluster, history: &History) {
             let leases = &kept.leases;
             cluster.findings.violation(format!("leases {leases:?} outlive everyone who kept them"));
         }
+        if let Some(kv) = kept.keys.kvs.iter().find(|kv| kv.lease != LeaseId::NONE) {
+            cluster.findings.violation(format!("a key outlives its lease: {kv:?}"));
+        }
         match &first {
             None => first = Some((id, kept)),
             Some((other, expected)) if *expected != kept => {

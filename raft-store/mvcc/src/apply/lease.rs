@@ -92,9 +92,6 @@ impl Machine<'_> {
     /// The first free id from the entry's index on: the same on every member.
     fn free_lease(&self) -> Result<LeaseId, Error> {
         let mut id = LeaseId(i64::try_from(self.entry.index.0).unwrap_or(1).max(1));
-        if bug("lease-id-differs-between-members") {
-            id.0 += i64::try_from(quorate_seams::entropy() % 1000).unwrap_or(0);
-        }
         while self.has_lease(id)? {
             id = LeaseId(id.0.checked_add(1).unwrap_or(1));
         }
