@@ -41,8 +41,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quorate-transport",
         ],
     ),
+    ("quorate-etcd", &["quorate-types", "quorate-seams", "quorate-store", "quorate-member"]),
     ("quorate", &["*"]),
-    ("quorate-examples", &["quorate"]),
+    ("quorate-examples", &["*"]),
     ("quorate-benches", &["*"]),
 ];
 const BASE: &[&str] = &["quorate-types", "quorate-seams", "quorate-store"];
@@ -69,7 +70,7 @@ const AGENT: &[&str] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("rocksdb", &["quorate-mvcc"]),
     ("openraft", &["quorate-raft"]),
-    ("tonic", &["quorate-transport"]),
+    ("tonic", &["quorate-transport", "quorate-etcd"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];
 
