@@ -7,6 +7,7 @@ mod cluster;
 mod figure;
 mod idle;
 mod pods;
+mod store;
 
 use figure::Figure;
 use std::error::Error;
@@ -14,6 +15,12 @@ use std::error::Error;
 fn main() -> Result<(), Box<dyn Error>> {
     quorate::maybe_shim();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|word| word == "store") {
+        return runtime
+            .block_on(store::run(&arguments[1..]))
+            .map_err(|error| error.to_string().into());
+    }
     runtime.block_on(async {
         Figure::heading();
         cluster::single_member_ready().await?.print();

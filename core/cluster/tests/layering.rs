@@ -41,9 +41,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quorate-transport",
         ],
     ),
+    ("quorate-etcd", &["quorate-types", "quorate-seams", "quorate-store", "quorate-member"]),
     ("quorate", &["*"]),
     ("quorate-sim", &["*"]),
-    ("quorate-examples", &["quorate"]),
+    ("quorate-examples", &["*"]),
     ("quorate-benches", &["*"]),
 ];
 const BASE: &[&str] = &["quorate-types", "quorate-seams", "quorate-store"];
@@ -70,7 +71,7 @@ const AGENT: &[&str] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("rocksdb", &["quorate-mvcc"]),
     ("openraft", &["quorate-raft"]),
-    ("tonic", &["quorate-transport"]),
+    ("tonic", &["quorate-transport", "quorate-etcd"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];
 

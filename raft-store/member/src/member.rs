@@ -10,7 +10,7 @@ use quorate_raft::Parts;
 use quorate_seams::{Seams, spawn_blocking};
 use quorate_store::{SharedStore, Status};
 use quorate_transport::{GrpcTransport, Identity, KeepAlive, Listener, Server};
-use quorate_types::{ClusterId, MemberId, Revision};
+use quorate_types::{ClusterId, LogIndex, MemberId, Revision};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -152,6 +152,14 @@ impl Member {
     #[must_use]
     pub fn log_stats(&self) -> quorate_log::Stats {
         self.inner.core.log().stats()
+    }
+
+    /// The last entry of the log, and the last that is applied here; 0 before the first.
+    #[must_use]
+    pub fn log_position(&self) -> (LogIndex, LogIndex) {
+        let last = self.inner.core.log().state().last.map(|id| id.index);
+        let applied = *self.inner.core.consensus().applied().borrow();
+        (last.unwrap_or_default(), applied.unwrap_or_default())
     }
 
     /// Stops cleanly: hands leadership over, closes the sockets, makes the state durable, closes the

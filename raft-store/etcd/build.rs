@@ -1,0 +1,27 @@
+//! Compiles the .proto files without a system `protoc`: messages and clients as they are, and the
+//! servers apart, because what a watch sends is encoded by hand.
+
+use std::path::PathBuf;
+
+const FILES: [&str; 3] = ["proto/kv.proto", "proto/rpc.proto", "proto/health.proto"];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=proto");
+    let descriptors = protox::compile(FILES, ["proto"])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    tonic_prost_build::configure()
+        .bytes(".")
+        .build_server(false)
+        .compile_fds(descriptors.clone())?;
+    let servers = out.join("servers");
+    std::fs::create_dir_all(&servers)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .out_dir(servers)
+        .extern_path(".etcdserverpb.WatchResponse", "crate::watch::Answer")
+        .extern_path(".etcdserverpb", "crate::proto::etcdserverpb")
+        .extern_path(".mvccpb", "crate::proto::mvccpb")
+        .extern_path(".grpc.health.v1", "crate::proto::health")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! The KV service.
+
+use crate::context::Context;
+use crate::convert::{key_range, key_value, put_op, range_request, range_response};
+use crate::errors::status;
+use crate::proto::etcdserverpb as pb;
+use crate::proto::servers::kv_server::Kv;
+use crate::txn;
+use quorate_store::{Op, OpResponse, Store, Txn, TxnResponse};
+use quorate_types::Revision;
+use tonic::{Request, Response, Status};
+
+#[derive(Debug)]
+pub(crate) struct KvService(pub(crate) Context);
+
+impl KvService {
+    /// Runs a transaction of one operation.
+    async fn one(&self, op: Op) -> Result<(Revision, OpResponse), Status> {
+        let TxnResponse { revision, mut responses, .. } =
+            self.0.member.txn(Txn::ops([op])).await.map_err(status)?;
+        let response = responses.pop();
+        let response = response.ok_or_else(|| Status::internal("an operation has no answer"))?;
+        Ok((revision, response))
+    }
+}
+
+fn unexpected(response: &OpResponse) -> Status {
+    Status::internal(format!("the store answered another question: {response:?}"))
+}
+
+#[tonic::async_trait]
+impl Kv for KvService {
+    async fn range(
+        &self,
+        request: Request<pb::RangeRequest>,
+    ) -> Result<Response<pb::RangeResponse>, Status> {
+        let request = range_request(request.into_inner())?;
+        let response = self.0.member.range(request).await.map_err(status)?;
+        let header = self.0.header(response.revision);
+        Ok(Response::new(range_response(header, response)))
+    }
+
+    async fn put(
+        &self,
+        request: Request<pb::PutRequest>,
+    ) -> Result<Response<pb::PutResponse>, Status> {
+        match self.one(Op::Put(put_op(request.into_inner()))).await? {
+            (revision, OpResponse::Put { prev_kv }) => Ok(Response::new(pb::PutResponse {
+                header: Some(self.0.header(revision)),
+                prev_kv: prev_kv.map(key_value),
+            })),
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn delete_range(
+        &self,
+        request: Request<pb::DeleteRangeRequest>,
+    ) -> Result<Response<pb::DeleteRangeResponse>, Status> {
+        let pb::DeleteRangeRequest { key, range_end, prev_kv } = request.into_inner();
+        match self.one(Op::Delete { range: key_range(key, range_end), prev_kv }).await? {
+            (revision, OpResponse::Delete { deleted, prev_kvs }) => {
+                Ok(Response::new(pb::DeleteRangeResponse {
+                    header: Some(self.0.header(revision)),
+                    deleted: i64::try_from(deleted).unwrap_or(i64::MAX),
+                    prev_kvs: prev_kvs.into_iter().map(key_value).collect(),
+                }))
+            }
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn txn(
+        &self,
+        request: Request<pb::TxnRequest>,
+    ) -> Result<Response<pb::TxnResponse>, Status> {
+        let txn = txn::txn(request.into_inner())?;
+        txn.check(self.0.options.max_txn_ops).map_err(status)?;
+        let response = self.0.member.txn(txn).await.map_err(status)?;
+        let header = self.0.header(response.revision);
+        Ok(Response::new(txn::response(header, response)))
+    }
+
+    async fn compact(
+        &self,
+        request: Request<pb::CompactionRequest>,
+    ) -> Result<Response<pb::CompactionResponse>, Status> {
+        let revision = Revision(request.into_inner().revision);
+        self.0.member.compact(revision).await.map_err(status)?;
+        Ok(Response::new(pb::CompactionResponse { header: Some(self.0.header_now()) }))
+    }
+}

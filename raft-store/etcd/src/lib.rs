@@ -1,0 +1,48 @@
+//! etcd v3's gRPC services over a member of the replicated store.
+//!
+//! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
+//! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance (but for its
+//! snapshot), the gRPC health service, `/health` and `/metrics`.
+//!
+//! Invariants: messages, error codes and error texts are etcd's, since clients compare them. What may
+//! have happened is answered with a code that clients do not repeat writes on. The events of a
+//! revision are encoded once and shared by all who watch them. A slow reader costs only itself.
+//!
+//! ```no_run
+//! use quorate_etcd::{Listener, ServerOptions};
+//! use quorate_member::{Member, MemberOptions};
+//! use quorate_seams::Seams;
+//! use quorate_types::{ClusterId, MemberId};
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let peers = "127.0.0.1:2380".parse()?;
+//! let options = MemberOptions::new(ClusterId(7), MemberId(1), "/var/lib/quorate", peers);
+//! let seams = Seams::system();
+//! let member = Member::start(options, seams.clone()).await?;
+//! let listener = Listener::bind("127.0.0.1:2379".parse()?).await?;
+//! let server = listener.serve(&member, seams.clock, ServerOptions::default());
+//! // … until the process is told to end.
+//! server.stop().await;
+//! member.shutdown().await?;
+//! # Ok(()) }
+//! ```
+
+mod cluster;
+mod context;
+mod convert;
+mod errors;
+mod health;
+mod kv;
+mod lease;
+mod maintenance;
+mod metrics;
+pub mod proto;
+mod server;
+mod socket;
+mod txn;
+mod watch;
+
+pub use context::{Peer, ServerOptions};
+pub use server::{Listener, Server};
+
+/// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.
+pub const ETCD_VERSION: &str = "3.5.13";

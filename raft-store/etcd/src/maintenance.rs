@@ -1,0 +1,134 @@
+//! The Maintenance service; its snapshot and its hash of the whole database are not served yet.
+
+use crate::ETCD_VERSION;
+use crate::context::Context;
+use crate::errors::{MEMBER_NOT_FOUND, status};
+use crate::proto::etcdserverpb as pb;
+use crate::proto::servers::maintenance_server::Maintenance;
+use futures::stream::{self, BoxStream, StreamExt};
+use pb::alarm_request::AlarmAction;
+use quorate_member::{Alarm, AlarmKind};
+use quorate_store::Store;
+use quorate_types::{MemberId, Revision};
+use tonic::{Request, Response, Status};
+
+#[derive(Debug)]
+pub(crate) struct MaintenanceService(pub(crate) Context);
+
+fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
+    let kind = match alarm.kind {
+        AlarmKind::NoSpace => pb::AlarmType::Nospace,
+        _ => pb::AlarmType::None,
+    };
+    pb::AlarmMember { member_id: alarm.member.0, alarm: kind.into() }
+}
+
+impl MaintenanceService {
+    async fn disarm(&self, member: u64, kind: i32) -> Result<Vec<Alarm>, Status> {
+        if kind != i32::from(pb::AlarmType::Nospace) {
+            return self.0.member.alarms().await.map_err(status);
+        }
+        let alarm = Alarm { member: MemberId(member), kind: AlarmKind::NoSpace };
+        self.0.member.disarm(alarm).await.map_err(status)
+    }
+}
+
+#[tonic::async_trait]
+impl Maintenance for MaintenanceService {
+    type SnapshotStream = BoxStream<'static, Result<pb::SnapshotResponse, Status>>;
+
+    async fn alarm(
+        &self,
+        request: Request<pb::AlarmRequest>,
+    ) -> Result<Response<pb::AlarmResponse>, Status> {
+        let request = request.into_inner();
+        let alarms = match AlarmAction::try_from(request.action) {
+            Ok(AlarmAction::Get) => self.0.member.alarms().await.map_err(status)?,
+            Ok(AlarmAction::Deactivate) => self.disarm(request.member_id, request.alarm).await?,
+            Ok(AlarmAction::Activate) | Err(_) => {
+                return Err(Status::unimplemented("etcdserver: alarms raise themselves"));
+            }
+        };
+        let alarms = alarms.iter().map(wire_alarm).collect();
+        Ok(Response::new(pb::AlarmResponse { header: Some(self.0.header_now()), alarms }))
+    }
+
+    async fn status(
+        &self,
+        _: Request<pb::StatusRequest>,
+    ) -> Result<Response<pb::StatusResponse>, Status> {
+        let member = &self.0.member;
+        let now = member.status();
+        let size = i64::try_from(member.size().await.map_err(status)?).unwrap_or(i64::MAX);
+        let (last, applied) = member.log_position();
+        let errors = match now.leader {
+            Some(_) => Vec::new(),
+            None => vec![crate::errors::NO_LEADER.to_owned()],
+        };
+        Ok(Response::new(pb::StatusResponse {
+            header: Some(self.0.header(now.revision)),
+            version: ETCD_VERSION.to_owned(),
+            db_size: size,
+            leader: now.leader.map_or(0, |leader| leader.0),
+            raft_index: last.0,
+            raft_term: now.term.0,
+            raft_applied_index: applied.0,
+            errors,
+            db_size_in_use: size,
+            is_learner: false,
+        }))
+    }
+
+    async fn defragment(
+        &self,
+        _: Request<pb::DefragmentRequest>,
+    ) -> Result<Response<pb::DefragmentResponse>, Status> {
+        self.0.member.defragment().await.map_err(status)?;
+        Ok(Response::new(pb::DefragmentResponse { header: Some(self.0.header_now()) }))
+    }
+
+    async fn hash(
+        &self,
+        _: Request<pb::HashRequest>,
+    ) -> Result<Response<pb::HashResponse>, Status> {
+        Err(Status::unimplemented("etcdserver: ask for HashKV, which members can compare"))
+    }
+
+    async fn hash_kv(
+        &self,
+        request: Request<pb::HashKvRequest>,
+    ) -> Result<Response<pb::HashKvResponse>, Status> {
+        let revision = Revision(request.into_inner().revision);
+        let hash = self.0.member.hash_kv(revision).await.map_err(status)?;
+        Ok(Response::new(pb::HashKvResponse {
+            header: Some(self.0.header(hash.current)),
+            hash: hash.hash,
+            // etcd tells -1 before the first compaction.
+            compact_revision: if hash.compacted == Revision::NONE { -1 } else { hash.compacted.0 },
+        }))
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<pb::SnapshotRequest>,
+    ) -> Result<Response<Self::SnapshotStream>, Status> {
+        let refusal = Status::unimplemented("etcdserver: snapshots are not served over the wire");
+        Ok(Response::new(stream::once(async { Err(refusal) }).boxed()))
+    }
+
+    async fn move_leader(
+        &self,
+        request: Request<pb::MoveLeaderRequest>,
+    ) -> Result<Response<pb::MoveLeaderResponse>, Status> {
+        let target = MemberId(request.into_inner().target_id);
+        let member = &self.0.member;
+        if member.status().leading().is_none() {
+            return Err(Status::failed_precondition("etcdserver: not leader"));
+        }
+        if !member.voters().contains_key(&target) {
+            return Err(Status::not_found(MEMBER_NOT_FOUND));
+        }
+        member.transfer_leadership(target).await;
+        Ok(Response::new(pb::MoveLeaderResponse { header: Some(self.0.header_now()) }))
+    }
+}

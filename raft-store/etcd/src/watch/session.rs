@@ -1,0 +1,315 @@
+//! One stream of the Watch service: its watches, and what it has to say next.
+
+use super::answer::Answer;
+use super::progress::Question;
+use crate::context::Context;
+use crate::convert::key_range;
+use crate::errors::status;
+use crate::proto::etcdserverpb as pb;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::{AbortHandle, Abortable, BoxStream, FusedStream, SelectAll};
+use pb::watch_create_request::FilterType;
+use pb::watch_request::RequestUnion;
+use quorate_store::{Error, EventKind, KeyRange, ProgressBell, Store, WatchBatch, WatchRequest};
+use quorate_types::Revision;
+use quorate_types::limits::MAX_REQUEST_BYTES;
+use std::collections::{BTreeMap, VecDeque};
+use tonic::{Status, Streaming};
+
+/// The id of no watch: of refused creations, and of answers for the whole stream.
+const NO_WATCH: i64 = -1;
+
+type Delivery = (i64, Result<WatchBatch, Error>);
+
+pub(crate) struct Session {
+    context: Context,
+    requests: futures::stream::Fuse<Streaming<pb::WatchRequest>>,
+    deliveries: SelectAll<BoxStream<'static, Delivery>>,
+    watches: BTreeMap<i64, Open>,
+    next_id: i64,
+    /// Said before anything else is pulled.
+    outbox: VecDeque<Answer>,
+    question: Option<Question>,
+    interval: BoxFuture<'static, ()>,
+    over: bool,
+}
+
+/// A watch of the stream.
+struct Open {
+    bell: ProgressBell,
+    end: AbortHandle,
+    /// The client wants to be told from time to time that nothing happened.
+    notify: bool,
+    /// It has been told something in this interval.
+    told: bool,
+    /// It is being asked because the interval is over.
+    due: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.end.abort();
+    }
+}
+
+/// What happens next on a stream.
+enum Next {
+    Request(Option<Result<pb::WatchRequest, Status>>),
+    Delivery(Delivery),
+    Interval,
+}
+
+impl Session {
+    pub(crate) fn new(context: Context, requests: Streaming<pb::WatchRequest>) -> Self {
+        let interval = context.clock.sleep(context.options.progress_interval);
+        Self {
+            context,
+            requests: requests.fuse(),
+            deliveries: SelectAll::new(),
+            watches: BTreeMap::new(),
+            next_id: 0,
+            outbox: VecDeque::new(),
+            question: None,
+            interval,
+            over: false,
+        }
+    }
+
+    /// Everything that the stream says, until the client has closed its side.
+    pub(crate) fn answers(self) -> BoxStream<'static, Result<Answer, Status>> {
+        futures::stream::unfold(self, async |mut session| {
+            let answer = session.answer().await?;
+            Some((answer, session))
+        })
+        .boxed()
+    }
+
+    async fn answer(&mut self) -> Option<Result<Answer, Status>> {
+        loop {
+            if let Some(answer) = self.outbox.pop_front() {
+                return Some(Ok(answer));
+            }
+            if self.over {
+                return None;
+            }
+            let done = match self.next().await {
+                Next::Request(Some(Ok(request))) => self.request(request).await,
+                // The client is gone, and nobody reads what would be said.
+                Next::Request(None | Some(Err(_))) => return None,
+                Next::Delivery((id, delivery)) => self.deliver(id, delivery),
+                Next::Interval => {
+                    self.tick();
+                    Ok(())
+                }
+            };
+            if let Err(status) = done {
+                self.over = true;
+                return Some(Err(status));
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let deliveries = &mut self.deliveries;
+        tokio::select! {
+            biased;
+            request = self.requests.next() => Next::Request(request),
+            Some(delivery) = deliveries.next(), if !deliveries.is_terminated() => {
+                Next::Delivery(delivery)
+            }
+            () = &mut self.interval => Next::Interval,
+        }
+    }
+
+    async fn request(&mut self, request: pb::WatchRequest) -> Result<(), Status> {
+        match request.request_union {
+            Some(RequestUnion::CreateRequest(create)) => self.create(create).await,
+            Some(RequestUnion::CancelRequest(cancel)) => {
+                self.cancel(cancel.watch_id);
+                Ok(())
+            }
+            Some(RequestUnion::ProgressRequest(_)) => {
+                self.ask();
+                Ok(())
+            }
+            // What is not known is passed over (etcd's rule).
+            None => Ok(()),
+        }
+    }
+
+    async fn create(&mut self, create: pb::WatchCreateRequest) -> Result<(), Status> {
+        let now = self.context.member.status().revision;
+        let range = watched(create.key, create.range_end);
+        let id = match self.choose(create.watch_id, &range, create.start_revision) {
+            Ok(id) => id,
+            Err(reason) => {
+                self.refuse(now, reason);
+                return Ok(());
+            }
+        };
+        let from = match create.start_revision {
+            0 => now.next(),
+            revision => Revision(revision),
+        };
+        let bell = ProgressBell::new();
+        let mut request = WatchRequest::new(range).from(from).with_bell(&bell);
+        request.prev_kv = create.prev_kv;
+        request.without = create.filters.into_iter().filter_map(left_out).collect();
+        request.fragment = if create.fragment { MAX_REQUEST_BYTES } else { 0 };
+        let batches = self.context.member.watch(request).await.map_err(status)?;
+        let (end, ended) = AbortHandle::new_pair();
+        let deliveries = Abortable::new(batches, ended).map(move |batch| (id, batch));
+        self.deliveries.push(deliveries.boxed());
+        let notify = create.progress_notify;
+        self.watches.insert(id, Open { bell, end, notify, told: false, due: false });
+        self.say(now, pb::WatchResponse { watch_id: id, created: true, ..Default::default() });
+        Ok(())
+    }
+
+    /// The id of a new watch, or why there can be none.
+    fn choose(&mut self, wanted: i64, range: &KeyRange, from: i64) -> Result<i64, &'static str> {
+        if from < 0 {
+            return Err("etcdserver: mvcc: required revision has been compacted");
+        }
+        if matches!(range, KeyRange::Span(start, end) if start >= end) {
+            return Err("mvcc: watcher range is empty");
+        }
+        if wanted != 0 {
+            return match self.watches.contains_key(&wanted) {
+                true => Err("mvcc: duplicate watch ID provided on the WatchStream"),
+                false => Ok(wanted),
+            };
+        }
+        while self.watches.contains_key(&self.next_id) {
+            self.next_id += 1;
+        }
+        self.next_id += 1;
+        Ok(self.next_id - 1)
+    }
+
+    fn refuse(&mut self, now: Revision, reason: &str) {
+        let head = pb::WatchResponse {
+            watch_id: NO_WATCH,
+            created: true,
+            canceled: true,
+            cancel_reason: reason.to_owned(),
+            ..Default::default()
+        };
+        self.say(now, head);
+    }
+
+    fn cancel(&mut self, id: i64) {
+        if self.watches.remove(&id).is_none() {
+            return;
+        }
+        let now = self.context.member.status().revision;
+        self.say(now, pb::WatchResponse { watch_id: id, canceled: true, ..Default::default() });
+        self.ended(id);
+    }
+
+    fn ended(&mut self, id: i64) {
+        if let Some(question) = &mut self.question {
+            question.ended(id);
+        }
+        self.settle();
+    }
+
+    fn deliver(&mut self, id: i64, delivery: Result<WatchBatch, Error>) -> Result<(), Status> {
+        match delivery {
+            Ok(batch) if batch.events.is_empty() => self.report(id, batch.revision),
+            Ok(batch) => self.tell(id, &batch),
+            Err(Error::Compacted { compacted, .. }) => {
+                self.watches.remove(&id);
+                let head = pb::WatchResponse {
+                    watch_id: id,
+                    canceled: true,
+                    compact_revision: compacted.0,
+                    ..Default::default()
+                };
+                // etcd tells no revision here.
+                self.say(Revision::NONE, head);
+                self.ended(id);
+            }
+            Err(error) => return Err(status(error)),
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, id: i64, batch: &WatchBatch) {
+        let Some(open) = self.watches.get_mut(&id) else { return };
+        open.told = true;
+        let events = self.context.encoder.encode(&batch.events);
+        let head = pb::WatchResponse {
+            header: Some(self.context.header(batch.revision)),
+            watch_id: id,
+            fragment: batch.more,
+            ..Default::default()
+        };
+        self.outbox.push_back(Answer { head, events });
+    }
+
+    /// A watch has answered its bell.
+    fn report(&mut self, id: i64, revision: Revision) {
+        let Some(open) = self.watches.get_mut(&id) else { return };
+        let due = std::mem::take(&mut open.due);
+        if due && !open.told {
+            self.say(revision, pb::WatchResponse { watch_id: id, ..Default::default() });
+        }
+        if let Some(question) = &mut self.question {
+            question.answered(id, revision);
+        }
+        self.settle();
+    }
+
+    /// Asks every watch how far it has delivered; one answer for the whole stream.
+    fn ask(&mut self) {
+        self.question = Some(Question::new(self.watches.keys().copied()));
+        for open in self.watches.values() {
+            open.bell.ring();
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let now = self.context.member.status().revision;
+        let Some(revision) = self.question.as_ref().and_then(|asked| asked.outcome(now)) else {
+            return;
+        };
+        self.question = None;
+        self.say(revision, pb::WatchResponse { watch_id: NO_WATCH, ..Default::default() });
+    }
+
+    /// Asks those watches that have had nothing to tell.
+    fn tick(&mut self) {
+        for open in self.watches.values_mut().filter(|open| open.notify) {
+            open.due = !open.told;
+            open.told = false;
+            if open.due {
+                open.bell.ring();
+            }
+        }
+        self.interval = self.context.clock.sleep(self.context.options.progress_interval);
+    }
+
+    fn say(&mut self, revision: Revision, head: pb::WatchResponse) {
+        let header = Some(self.context.header(revision));
+        self.outbox.push_back(pb::WatchResponse { header, ..head }.into());
+    }
+}
+
+/// What a watch looks at: no key is the first key that can exist (etcd's rule).
+fn watched(key: Bytes, end: Bytes) -> KeyRange {
+    let key = if key.is_empty() { Bytes::from_static(b"\0") } else { key };
+    key_range(key, end)
+}
+
+fn left_out(filter: i32) -> Option<EventKind> {
+    match FilterType::try_from(filter) {
+        Ok(FilterType::Noput) => Some(EventKind::Put),
+        Ok(FilterType::Nodelete) => Some(EventKind::Delete),
+        // What is not known filters nothing (etcd's rule).
+        Err(_) => None,
+    }
+}
