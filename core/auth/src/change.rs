@@ -75,6 +75,8 @@ pub enum AuthChange {
     SignIn {
         /// The user.
         user: String,
+        /// The revision of users and roles at which the password was right.
+        revision: u64,
         /// The secret part of the token, see [`crate::token_prefix`].
         prefix: String,
     },

@@ -131,7 +131,7 @@ impl AuthState {
             AuthChange::RoleDelete { name } => self.delete_role(name),
             AuthChange::RoleGrant { role, permission } => self.grant(role, permission),
             AuthChange::RoleRevoke { role, range } => self.revoke(role, range),
-            AuthChange::SignIn { user, prefix } => self.sign_in(user, prefix),
+            AuthChange::SignIn { user, revision, prefix } => self.sign_in(user, *revision, prefix),
         }
     }
 
@@ -234,13 +234,17 @@ impl AuthState {
         Ok(self.put_role(name, role))
     }
 
-    fn sign_in(&self, name: &str, prefix: &str) -> Result<Changed, AuthError> {
+    fn sign_in(&self, name: &str, revision: u64, prefix: &str) -> Result<Changed, AuthError> {
         if !self.enabled {
             return Err(AuthError::NotEnabled);
         }
         let user = self.user(name).ok_or(AuthError::Failed)?;
         if user.no_password {
             return Err(AuthError::Failed);
+        }
+        // The password may be another one by now.
+        if revision != self.revision {
+            return Err(AuthError::OldRevision);
         }
         let assigned = TokenChange::Assign { user: name.to_owned(), prefix: prefix.to_owned() };
         Ok(Changed { tokens: Some(assigned), ..Changed::default() })

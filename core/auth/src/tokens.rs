@@ -53,12 +53,11 @@ pub fn parse_simple(token: &str) -> Option<u64> {
 #[derive(Debug)]
 pub struct SimpleTokens {
     clock: SharedClock,
-    ttl: Duration,
     table: Mutex<Table>,
 }
 
-#[derive(Default)]
 struct Table {
+    ttl: Duration,
     // Keyed hashing: how long a lookup takes tells nothing about tokens that exist.
     tokens: HashMap<String, Held>,
     swept: Monotonic,
@@ -80,8 +79,16 @@ impl SimpleTokens {
     /// No tokens yet. A `ttl` of zero is [`SIMPLE_TOKEN_TTL`].
     #[must_use]
     pub fn new(clock: SharedClock, ttl: Duration) -> Self {
-        let ttl = if ttl.is_zero() { SIMPLE_TOKEN_TTL } else { ttl };
-        Self { clock, ttl, table: Mutex::default() }
+        let table =
+            Table { ttl: SIMPLE_TOKEN_TTL, tokens: HashMap::new(), swept: Monotonic::default() };
+        let tokens = Self { clock, table: Mutex::new(table) };
+        tokens.set_ttl(ttl);
+        tokens
+    }
+
+    /// How long tokens are good from now on; zero is [`SIMPLE_TOKEN_TTL`].
+    pub fn set_ttl(&self, ttl: Duration) {
+        self.table().ttl = if ttl.is_zero() { SIMPLE_TOKEN_TTL } else { ttl };
     }
 
     /// Whose a token is. Showing it gives it its whole time to live again.
@@ -90,8 +97,9 @@ impl SimpleTokens {
         let now = self.clock.now();
         let mut table = self.table();
         table.sweep(now);
+        let ends = now + table.ttl;
         let held = table.tokens.get_mut(token).filter(|held| held.ends > now)?;
-        held.ends = now + self.ttl;
+        held.ends = ends;
         Some(held.user.clone())
     }
 
@@ -126,7 +134,8 @@ impl TokenSink for SimpleTokens {
         let now = self.clock.now();
         let mut table = self.table();
         table.sweep(now);
-        table.tokens.insert(token, Held { user, ends: now + self.ttl });
+        let ends = now + table.ttl;
+        table.tokens.insert(token, Held { user, ends });
     }
 
     fn revoked(&self, user: &str) {

@@ -48,7 +48,7 @@ enum AuthKind {
     #[prost(message, tag = "11")]
     RoleRevoke(GrantMessage),
     #[prost(message, tag = "12")]
-    SignIn(PairMessage),
+    SignIn(SignInMessage),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -61,13 +61,23 @@ struct UserMessage {
     no_password: bool,
 }
 
-/// A user, and its role or the secret part of its token.
+/// A user and its role.
 #[derive(Clone, PartialEq, Message)]
 struct PairMessage {
     #[prost(string, tag = "1")]
     user: String,
     #[prost(string, tag = "2")]
-    other: String,
+    role: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SignInMessage {
+    #[prost(string, tag = "1")]
+    user: String,
+    #[prost(uint64, tag = "2")]
+    revision: u64,
+    #[prost(string, tag = "3")]
+    prefix: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -106,10 +116,8 @@ impl TryFrom<&AuthChange> for AuthMessage {
     type Error = CodecError;
 
     fn try_from(change: &AuthChange) -> Result<Self, CodecError> {
-        let pair = |user: &String, other: &String| PairMessage {
-            user: user.clone(),
-            other: other.clone(),
-        };
+        let pair =
+            |user: &String, role: &String| PairMessage { user: user.clone(), role: role.clone() };
         let kind = match change {
             AuthChange::Enable => AuthKind::Enable(true),
             AuthChange::Disable => AuthKind::Disable(true),
@@ -140,7 +148,11 @@ impl TryFrom<&AuthChange> for AuthMessage {
                 range: Some(range.into()),
                 access: 0,
             }),
-            AuthChange::SignIn { user, prefix } => AuthKind::SignIn(pair(user, prefix)),
+            AuthChange::SignIn { user, revision, prefix } => AuthKind::SignIn(SignInMessage {
+                user: user.clone(),
+                revision: *revision,
+                prefix: prefix.clone(),
+            }),
             _ => return Err(CodecError::Unsupported("a change of users and roles")),
         };
         Ok(Self { kind: Some(kind) })
@@ -161,12 +173,8 @@ impl TryFrom<AuthMessage> for AuthChange {
             AuthKind::UserPassword(UserMessage { name, password, .. }) => {
                 Self::UserChangePassword { name, password }
             }
-            AuthKind::UserGrant(PairMessage { user, other: role }) => {
-                Self::UserGrantRole { user, role }
-            }
-            AuthKind::UserRevoke(PairMessage { user, other: role }) => {
-                Self::UserRevokeRole { user, role }
-            }
+            AuthKind::UserGrant(PairMessage { user, role }) => Self::UserGrantRole { user, role },
+            AuthKind::UserRevoke(PairMessage { user, role }) => Self::UserRevokeRole { user, role },
             AuthKind::RoleAdd(name) => Self::RoleAdd { name },
             AuthKind::RoleDelete(name) => Self::RoleDelete { name },
             AuthKind::RoleGrant(GrantMessage { role, range, access }) => {
@@ -176,7 +184,9 @@ impl TryFrom<AuthMessage> for AuthChange {
             AuthKind::RoleRevoke(GrantMessage { role, range, .. }) => {
                 Self::RoleRevoke { role, range: required(range)? }
             }
-            AuthKind::SignIn(PairMessage { user, other: prefix }) => Self::SignIn { user, prefix },
+            AuthKind::SignIn(SignInMessage { user, revision, prefix }) => {
+                Self::SignIn { user, revision, prefix }
+            }
         })
     }
 }

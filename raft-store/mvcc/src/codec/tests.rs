@@ -150,7 +150,8 @@ fn auth_change() -> impl Strategy<Value = AuthChange> {
             AuthChange::RoleGrant { role, permission: Permission::new(access, range) }
         }),
         (name(), key_range()).prop_map(|(role, range)| AuthChange::RoleRevoke { role, range }),
-        (name(), name()).prop_map(|(user, prefix)| AuthChange::SignIn { user, prefix }),
+        (name(), any::<u64>(), name())
+            .prop_map(|(user, revision, prefix)| { AuthChange::SignIn { user, revision, prefix } }),
     ]
 }
 
