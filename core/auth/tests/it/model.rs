@@ -83,7 +83,7 @@ impl Model {
             }
             AuthChange::RoleDelete { name } => {
                 self.roles.remove(name).ok_or(AuthError::RoleNotFound)?;
-                self.users.values_mut().for_each(|(_, roles)| drop(roles.remove(name)));
+                self.users.values_mut().for_each(|(_, roles)| roles.retain(|role| role != name));
             }
             AuthChange::RoleGrant { role, permission } => {
                 if !names_a_key(&permission.range) {
