@@ -57,7 +57,7 @@ impl Authorized {
     /// # Errors
     /// [`AuthError`] while authentication is on, or the member has stopped.
     pub fn require_root(&self) -> Result<(), Error> {
-        self.judge(|auth, caller| auth.check_root(caller))
+        self.judge(AuthState::check_root)
     }
 
     /// Refuses who has not said who they are.
@@ -65,7 +65,7 @@ impl Authorized {
     /// # Errors
     /// As [`Authorized::require_root`].
     pub fn require_named(&self) -> Result<(), Error> {
-        self.judge(|auth, caller| auth.check_named(caller))
+        self.judge(AuthState::check_named)
     }
 
     /// Refuses who may not read a range.

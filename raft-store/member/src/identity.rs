@@ -4,7 +4,7 @@ use crate::member_core::Core;
 use crate::store::unexpected;
 use quorate_auth::{AuthChange, AuthState, Caller, SimpleTokens, parse_simple};
 use quorate_mvcc::{Command, Reply};
-use quorate_seams::{SharedRandom, timeout};
+use quorate_seams::SharedRandom;
 use quorate_store::{AuthError, Error};
 use quorate_types::LogIndex;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ impl Core {
     /// applied it.
     #[must_use]
     pub fn auth_gate(&self) -> u64 {
-        self.inner.state().map(|state| state.auth_gate()).unwrap_or(0)
+        self.inner.state().map_or(0, |state| state.auth_gate())
     }
 
     /// Users and roles as they are now.
@@ -38,17 +38,19 @@ impl Core {
         }
     }
 
-    /// Whose a token of [`AuthChange::SignIn`] is. A token that this member has not heard of yet is
-    /// waited for as long as a request may take.
+    /// Whose a token of [`AuthChange::SignIn`] is. Of a token that this member cannot have heard of yet
+    /// it catches up first: whoever was given it was given it when its entry was committed.
     ///
     /// # Errors
-    /// [`AuthError::InvalidToken`] if nobody's.
+    /// [`AuthError::InvalidToken`] if nobody's, or no leader could be asked.
     pub async fn token_caller(&self, token: &str) -> Result<Caller, Error> {
         let state = self.inner.state()?;
         let mut user = self.inner.tokens.user(token);
         if user.is_none() {
             let index = parse_simple(token).ok_or(AuthError::InvalidToken)?;
-            self.wait_for(LogIndex(index)).await;
+            if self.has_yet_to_apply(LogIndex(index)) {
+                self.inner.consensus.read_barrier().await?;
+            }
             user = self.inner.tokens.user(token);
         }
         let user = user.ok_or(AuthError::InvalidToken)?;
@@ -67,11 +69,7 @@ impl Core {
         &self.inner.seams.random
     }
 
-    async fn wait_for(&self, index: LogIndex) {
-        let mut applied = self.inner.consensus.applied();
-        let reached = applied.wait_for(|seen| *seen >= Some(index));
-        // Whether it was reached shows in what is known then.
-        let _ =
-            timeout(&*self.inner.seams.clock, self.inner.options.request_timeout, reached).await;
+    fn has_yet_to_apply(&self, index: LogIndex) -> bool {
+        *self.inner.consensus.applied().borrow() < Some(index)
     }
 }

@@ -311,9 +311,9 @@ async fn a_real_etcd_answers_alike() {
         theirs: Client::connect(etcd.addr).await,
     };
     // As many keys have been written there while it was waited for.
-    let revision =
-        anonymous.theirs.kv().range(pb::RangeRequest { key: "up".into(), ..Default::default() });
-    let revision = revision.await.unwrap().into_inner().header.unwrap().revision;
+    let up = pb::RangeRequest { key: "up".into(), ..Default::default() };
+    let up = anonymous.theirs.kv().range(up).await.unwrap().into_inner();
+    let revision = up.header.unwrap().revision;
     for _ in 1..revision {
         anonymous.ours.put("up", "1").await.unwrap();
     }

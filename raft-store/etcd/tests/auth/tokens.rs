@@ -33,6 +33,12 @@ async fn a_token_of_one_member_is_good_on_the_others_at_once() {
         }
     }
     // What a change takes away is gone on every member, whatever a token was good for before.
+    // One that nobody was given is not waited for, whatever it says of itself.
+    for client in &clients {
+        let forged = client.with(format!("forged.{}", u64::MAX));
+        let invalid = refusal(Unauthenticated, "invalid auth token");
+        assert_eq!(forged.put("a/1", "v").await, invalid);
+    }
     let root = clients[1].sign_in("root", "root-password").await;
     let tokens = clients[0].token_for("alice", "alice-password").await.unwrap();
     root.revoke("role", ("a/", "a0")).await.unwrap();
