@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-agent", AGENT),
     ("quorate-executor", &["quorate-types"]),
     ("quorate-process", &["quorate-types", "quorate-seams", "quorate-executor"]),
+    ("quorate-bolt", &[]),
     ("quorate-log", BASE),
     ("quorate-mvcc", BASE),
     (
