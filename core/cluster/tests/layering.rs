@@ -42,7 +42,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quorate-transport",
         ],
     ),
-    ("quorate-etcd", &["quorate-types", "quorate-seams", "quorate-store", "quorate-member"]),
+    (
+        "quorate-etcd",
+        &["quorate-types", "quorate-seams", "quorate-store", "quorate-member", "quorate-bolt"],
+    ),
     ("quorate", &["*"]),
     ("quorate-sim", &["*"]),
     ("quorate-examples", &["*"]),

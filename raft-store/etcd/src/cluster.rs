@@ -10,6 +10,11 @@ use tonic::{Request, Response, Status};
 pub(crate) struct ClusterService(pub(crate) Context);
 
 impl Shared {
+    /// Every member as clients are told about it.
+    pub(crate) fn members(&self) -> Vec<pb::Member> {
+        self.member.voters().iter().map(|(id, addr)| self.member(*id, addr)).collect()
+    }
+
     fn member(&self, id: MemberId, addr: &str) -> pb::Member {
         let known = self.options.peers.get(&id).cloned();
         let peer = known.unwrap_or_else(|| Peer {
@@ -57,8 +62,7 @@ impl Cluster for ClusterService {
         &self,
         _: Request<pb::MemberListRequest>,
     ) -> Result<Response<pb::MemberListResponse>, Status> {
-        let voters = self.0.member.voters();
-        let members = voters.iter().map(|(id, addr)| self.0.member(*id, addr)).collect();
+        let members = self.0.members();
         Ok(Response::new(pb::MemberListResponse { header: Some(self.0.header_now()), members }))
     }
 

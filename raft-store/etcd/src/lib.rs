@@ -1,8 +1,8 @@
 //! etcd v3's gRPC services over a member of the replicated store.
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
-//! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance (but for its
-//! snapshot), the gRPC health service, `/health` and `/metrics`.
+//! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance, the gRPC health
+//! service, `/health` and `/metrics`. Data moves in and out of an etcd with [`snapshot`].
 //!
 //! Invariants: messages, error codes and error texts are etcd's, since clients compare them. What may
 //! have happened is answered with a code that clients do not repeat writes on. The events of a
@@ -37,6 +37,7 @@ mod maintenance;
 mod metrics;
 pub mod proto;
 mod server;
+pub mod snapshot;
 mod socket;
 mod txn;
 mod watch;

@@ -51,7 +51,7 @@ mod sweep;
 mod watching;
 
 #[cfg(feature = "node")]
-pub use backup::{Restore, restore};
+pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
 #[cfg(feature = "node")]
 pub use error::Error;
@@ -62,6 +62,6 @@ pub use member_core::Core;
 #[cfg(feature = "node")]
 pub use options::MemberOptions;
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
+    Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, StoredLease, Machine, MachineEffects, MachineError, MachineView,
 };
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};

@@ -6,6 +6,7 @@
 mod conformance;
 mod durability;
 mod etcd;
+mod history;
 mod install;
 mod script;
 mod single;
