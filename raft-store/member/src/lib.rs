@@ -62,6 +62,7 @@ pub use member_core::Core;
 #[cfg(feature = "node")]
 pub use options::MemberOptions;
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, StoredLease, Machine, MachineEffects, MachineError, MachineView,
+    Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
+    MachineEffects, MachineError, MachineView, StoredLease,
 };
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};

@@ -69,6 +69,12 @@ pub enum Error {
         /// The first entry that is missed.
         first: u64,
     },
+    /// An etcd runs on the data directory.
+    #[error("{} is in use: stop the etcd that runs on it, or take a snapshot with `etcdctl snapshot save`", path.display())]
+    InUse {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// The log of a data directory cannot be read.
     #[error("{} at byte {offset}: {reason}", path.display())]
     Wal {

@@ -1,6 +1,6 @@
 //! Writing a state as an etcd keeps it.
 
-use super::schema::{self, *};
+use super::schema::*;
 use crate::proto::etcdserverpb as pb;
 use quorate_bolt::{Layout, WriteError, Writer};
 use quorate_member::{AuthTables, History};
@@ -113,7 +113,7 @@ fn leases<W: Write>(writer: &mut Writer<W>, history: &History<'_>) -> Result<(),
     let mut leases = history.leases().map_err(quorate_store::Error::from)?;
     leases.sort_by_key(|lease| lease.id.0.to_be_bytes());
     for lease in leases {
-        let (key, value) = schema::encode_lease(lease);
+        let (key, value) = encode_lease(lease);
         writer.pair(&key, &value)?;
     }
     Ok(())
@@ -139,6 +139,7 @@ fn meta<W: Write>(
         (SCHEDULED_COMPACTION, &compaction[..]),
         (TERM, &term[..]),
     ];
-    let told = |key: &[u8]| is_compacted || ![FINISHED_COMPACTION, SCHEDULED_COMPACTION].contains(&key);
+    let told =
+        |key: &[u8]| is_compacted || ![FINISHED_COMPACTION, SCHEDULED_COMPACTION].contains(&key);
     bucket(writer, META, pairs.into_iter().filter(|(key, _)| told(key)))
 }

@@ -5,7 +5,7 @@ use super::schema::{KEY, META, STORAGE_VERSION, decode_revision};
 use quorate_bolt::{Bucket, Database, Item};
 use quorate_types::Revision;
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -56,19 +56,31 @@ impl SnapshotFile {
     pub fn open_unchecked(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         let file = File::open(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        Self::of(file, path)
+    }
+
+    fn of(file: File, path: PathBuf) -> Result<Self, Error> {
         let database = Database::open(file);
         let database = database.map_err(|source| Error::Format { path: path.clone(), source })?;
         Ok(Self { path, database, data_dir: None })
     }
 
-    /// Opens the database of a data directory whose etcd does not run.
+    /// Opens the database of a data directory, which no etcd can use while this is open.
     ///
     /// # Errors
-    /// The directory has no database, or that is no bbolt file.
-    pub fn open_data_dir(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let path = path.into();
-        let database = Self::open_unchecked(path.join("member").join("snap").join("db"))?;
-        Ok(Self { data_dir: Some(path), ..database })
+    /// The directory has no database, an etcd runs on it, or the database is no bbolt file.
+    pub fn open_data_dir(dir: impl Into<PathBuf>) -> Result<Self, Error> {
+        let dir = dir.into();
+        let path = dir.join("member").join("snap").join("db");
+        let failed = |source| Error::Io { path: path.clone(), source };
+        let file = File::open(&path).map_err(failed)?;
+        // etcd holds an exclusive lock of the same kind.
+        match file.try_lock_shared() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse { path: dir }),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        Ok(Self { data_dir: Some(dir), ..Self::of(file, path)? })
     }
 
     /// Reads all of it and tells what there is.

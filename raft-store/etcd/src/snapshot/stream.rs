@@ -94,7 +94,9 @@ impl Pieces<'_> {
 
     /// Sends what is left, then the checksum of all.
     fn end(mut self) -> io::Result<()> {
-        self.send()?;
+        if !self.pending.is_empty() {
+            self.send()?;
+        }
         let digest = std::mem::take(&mut self.digest).finalize();
         self.pass_on(Bytes::copy_from_slice(&digest))
     }

@@ -119,8 +119,10 @@ impl Log {
         let mut file = BufReader::new(file);
         let mut offset = 0;
         loop {
-            let damaged = |reason: &str| {
-                Error::Wal { path: path.to_owned(), offset, reason: reason.to_owned() }
+            let damaged = |reason: &str| Error::Wal {
+                path: path.to_owned(),
+                offset,
+                reason: reason.to_owned(),
             };
             let mut head = [0; 8];
             match file.read_exact(&mut head) {
@@ -174,7 +176,8 @@ impl Log {
                 }
             }
             STATE => {
-                let state = HardState::decode(&record.data[..]).map_err(|_| "a state is damaged")?;
+                let state =
+                    HardState::decode(&record.data[..]).map_err(|_| "a state is damaged")?;
                 self.committed = state.commit;
             }
             _ => {}

@@ -146,9 +146,9 @@ impl Loader<'_> {
         let compacted = finished.max(begun).max(Revision::NONE);
         let last = self.last.map_or(Revision(1), |last| last.main);
         self.loaded.revision = last.max(compacted);
-        let sweep = if begun > finished { Change::default() } else { Change { main: compacted, sub: 0 } };
-        let meta =
-            Meta { revision: self.loaded.revision, compacted, sweep, ..Meta::default() };
+        let sweep =
+            if begun > finished { Change::default() } else { Change { main: compacted, sub: 0 } };
+        let meta = Meta { revision: self.loaded.revision, compacted, sweep, ..Meta::default() };
         self.state.begin_at(meta)?;
         Ok(self.loaded)
     }

@@ -112,7 +112,8 @@ fn what_makes_no_sense_is_refused() {
     assert!(reason(loader.change(b"short", b"")).contains("no revision key"));
     loader.change(&second.0, &second.1).unwrap();
     assert!(reason(loader.change(&first.0, &first.1)).contains("does not follow"));
-    let lease = |id, ttl_seconds| StoredLease { id: LeaseId(id), ttl_seconds, remaining_seconds: 0 };
+    let lease =
+        |id, ttl_seconds| StoredLease { id: LeaseId(id), ttl_seconds, remaining_seconds: 0 };
     assert!(reason(loader.lease(lease(0, 5))).contains("zero"));
     assert!(reason(loader.lease(lease(1, 0))).contains("positive"));
     loader.lease(lease(1, 5)).unwrap();
