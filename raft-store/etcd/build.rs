@@ -3,7 +3,13 @@
 
 use std::path::PathBuf;
 
-const FILES: [&str; 3] = ["proto/kv.proto", "proto/rpc.proto", "proto/health.proto"];
+const FILES: [&str; 5] = [
+    "proto/kv.proto",
+    "proto/authpb.proto",
+    "proto/rpc.proto",
+    "proto/auth.proto",
+    "proto/health.proto",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");
@@ -20,6 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(servers)
         .extern_path(".etcdserverpb.WatchResponse", "crate::watch::Answer")
         .extern_path(".etcdserverpb", "crate::proto::etcdserverpb")
+        .extern_path(".authpb", "crate::proto::authpb")
         .extern_path(".mvccpb", "crate::proto::mvccpb")
         .extern_path(".grpc.health.v1", "crate::proto::health")
         .compile_fds(descriptors)?;

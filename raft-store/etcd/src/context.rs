@@ -1,5 +1,6 @@
 //! What every service needs: the member, its clock, and the header of every answer.
 
+use crate::auth::{AuthOptions, Passwords, TokenKind};
 use crate::errors::NO_LEADER;
 use crate::proto::etcdserverpb::ResponseHeader;
 use crate::watch::Encoder;
@@ -35,6 +36,8 @@ pub struct ServerOptions {
     pub progress_interval: Duration,
     /// Most compares, and most operations of a branch, in one transaction, 128.
     pub max_txn_ops: usize,
+    /// How clients prove who they are, once authentication is switched on.
+    pub auth: AuthOptions,
 }
 
 impl Default for ServerOptions {
@@ -43,6 +46,7 @@ impl Default for ServerOptions {
             peers: BTreeMap::new(),
             progress_interval: Duration::from_secs(600),
             max_txn_ops: 128,
+            auth: AuthOptions::default(),
         }
     }
 }
@@ -54,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) clock: SharedClock,
     pub(crate) options: ServerOptions,
     pub(crate) encoder: Encoder,
+    pub(crate) passwords: Passwords,
     status: tokio::sync::watch::Receiver<quorate_store::Status>,
 }
 
@@ -63,7 +68,11 @@ impl Shared {
     pub(crate) fn new(member: &Member, clock: SharedClock, options: ServerOptions) -> Context {
         let encoder = Encoder::default();
         let status = member.status_watch();
-        Arc::new(Self { member: member.clone(), clock, options, encoder, status })
+        if let TokenKind::Simple { ttl } = options.auth.tokens {
+            member.core().tokens().set_ttl(ttl);
+        }
+        let passwords = Passwords::default();
+        Arc::new(Self { member: member.clone(), clock, options, encoder, passwords, status })
     }
 
     /// The header of an answer that is true at a revision.

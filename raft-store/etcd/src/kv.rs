@@ -6,6 +6,7 @@ use crate::errors::status;
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::kv_server::Kv;
 use crate::txn;
+use quorate_member::Authorized;
 use quorate_store::{Op, OpResponse, Store, Txn, TxnResponse};
 use quorate_types::Revision;
 use tonic::{Request, Response, Status};
@@ -15,9 +16,9 @@ pub(crate) struct KvService(pub(crate) Context);
 
 impl KvService {
     /// Runs a transaction of one operation.
-    async fn one(&self, op: Op) -> Result<(Revision, OpResponse), Status> {
+    async fn one(&self, store: &Authorized, op: Op) -> Result<(Revision, OpResponse), Status> {
         let TxnResponse { revision, mut responses, .. } =
-            self.0.member.txn(Txn::ops([op])).await.map_err(status)?;
+            store.txn(Txn::ops([op])).await.map_err(status)?;
         let response = responses.pop();
         let response = response.ok_or_else(|| Status::internal("an operation has no answer"))?;
         Ok((revision, response))
@@ -34,8 +35,9 @@ impl Kv for KvService {
         &self,
         request: Request<pb::RangeRequest>,
     ) -> Result<Response<pb::RangeResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let request = range_request(request.into_inner())?;
-        let response = self.0.member.range(request).await.map_err(status)?;
+        let response = store.range(request).await.map_err(status)?;
         let header = self.0.header(response.revision);
         Ok(Response::new(range_response(header, response)))
     }
@@ -44,7 +46,8 @@ impl Kv for KvService {
         &self,
         request: Request<pb::PutRequest>,
     ) -> Result<Response<pb::PutResponse>, Status> {
-        match self.one(Op::Put(put_op(request.into_inner()))).await? {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        match self.one(&store, Op::Put(put_op(request.into_inner()))).await? {
             (revision, OpResponse::Put { prev_kv }) => Ok(Response::new(pb::PutResponse {
                 header: Some(self.0.header(revision)),
                 prev_kv: prev_kv.map(key_value),
@@ -57,8 +60,9 @@ impl Kv for KvService {
         &self,
         request: Request<pb::DeleteRangeRequest>,
     ) -> Result<Response<pb::DeleteRangeResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let pb::DeleteRangeRequest { key, range_end, prev_kv } = request.into_inner();
-        match self.one(Op::Delete { range: key_range(key, range_end), prev_kv }).await? {
+        match self.one(&store, Op::Delete { range: key_range(key, range_end), prev_kv }).await? {
             (revision, OpResponse::Delete { deleted, prev_kvs }) => {
                 Ok(Response::new(pb::DeleteRangeResponse {
                     header: Some(self.0.header(revision)),
@@ -74,9 +78,10 @@ impl Kv for KvService {
         &self,
         request: Request<pb::TxnRequest>,
     ) -> Result<Response<pb::TxnResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let txn = txn::txn(request.into_inner())?;
         txn.check(self.0.options.max_txn_ops).map_err(status)?;
-        let response = self.0.member.txn(txn).await.map_err(status)?;
+        let response = store.txn(txn).await.map_err(status)?;
         let header = self.0.header(response.revision);
         Ok(Response::new(txn::response(header, response)))
     }
@@ -85,8 +90,10 @@ impl Kv for KvService {
         &self,
         request: Request<pb::CompactionRequest>,
     ) -> Result<Response<pb::CompactionResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_root().map_err(status)?;
         let revision = Revision(request.into_inner().revision);
-        self.0.member.compact(revision).await.map_err(status)?;
+        store.compact(revision).await.map_err(status)?;
         Ok(Response::new(pb::CompactionResponse { header: Some(self.0.header_now()) }))
     }
 }

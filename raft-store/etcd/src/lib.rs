@@ -1,10 +1,10 @@
 //! etcd v3's gRPC services over a member of the replicated store.
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
-//! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance, the gRPC health
-//! service, `/health` and `/metrics`. Data moves in and out of an etcd with [`snapshot`].
+//! client of etcd can talk to it: KV, Watch, Lease, Auth, Cluster (reading), Maintenance, the gRPC
+//! health service, `/health` and `/metrics`. Data moves in and out of an etcd with [`snapshot`].
 //!
-//! Invariants: messages, error codes and error texts are etcd's, since clients compare them. What may
+//! Invariants: every request reaches the state on behalf of whoever sent it (`auth`). Messages, error codes and error texts are etcd's, since clients compare them. What may
 //! have happened is answered with a code that clients do not repeat writes on. The events of a
 //! revision are encoded once and shared by all who watch them. A slow reader costs only itself.
 //!
@@ -26,6 +26,7 @@
 //! # Ok(()) }
 //! ```
 
+mod auth;
 mod cluster;
 mod context;
 mod convert;
@@ -42,6 +43,7 @@ mod socket;
 mod txn;
 mod watch;
 
+pub use auth::{AuthOptions, AuthOptionsError, ClientName, TokenKind};
 pub use context::{Peer, ServerOptions};
 pub use server::{Listener, Server};
 

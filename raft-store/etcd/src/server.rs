@@ -1,5 +1,6 @@
 //! The listening end: all services on one port, with HTTP for health and metrics beside them.
 
+use crate::auth::AuthService;
 use crate::cluster::ClusterService;
 use crate::context::{Context, ServerOptions, Shared};
 use crate::health::{HealthService, health, version};
@@ -8,6 +9,7 @@ use crate::lease::LeaseService;
 use crate::maintenance::MaintenanceService;
 use crate::metrics::metrics;
 use crate::proto::health_server::health_server::HealthServer;
+use crate::proto::servers::auth_server::AuthServer;
 use crate::proto::servers::cluster_server::ClusterServer;
 use crate::proto::servers::kv_server::KvServer;
 use crate::proto::servers::lease_server::LeaseServer;
@@ -83,6 +85,7 @@ fn routes(context: &Context) -> Routes {
     let grpc = Routes::new(kv)
         .add_service(WatchServer::new(WatchService(shared())))
         .add_service(LeaseServer::new(LeaseService(shared())))
+        .add_service(AuthServer::new(AuthService(shared())))
         .add_service(ClusterServer::new(ClusterService(shared())))
         .add_service(MaintenanceServer::new(MaintenanceService(shared())))
         .add_service(HealthServer::new(HealthService(shared())));

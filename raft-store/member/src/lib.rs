@@ -26,6 +26,7 @@
 //! # Ok(()) }
 //! ```
 
+mod authorized;
 #[cfg(feature = "node")]
 mod backup;
 mod custom;
@@ -35,6 +36,7 @@ mod data_dir;
 mod delegate;
 #[cfg(feature = "node")]
 mod error;
+mod identity;
 mod integrity;
 mod leases;
 #[cfg(feature = "node")]
@@ -50,6 +52,7 @@ mod store;
 mod sweep;
 mod watching;
 
+pub use authorized::Authorized;
 #[cfg(feature = "node")]
 pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;

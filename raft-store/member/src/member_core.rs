@@ -9,6 +9,7 @@ use crate::service::Service;
 use crate::status::follow;
 use crate::sweep;
 use crate::watching::Watches;
+use quorate_auth::SimpleTokens;
 use quorate_log::RaftLog;
 use quorate_mvcc::{HashKv, History, Mvcc};
 use quorate_raft::{Consensus, Inbound, Options, Parts};
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) seams: Seams,
     pub(crate) consensus: Consensus,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) tokens: Arc<SimpleTokens>,
     pub(crate) watches: Watches,
     pub(crate) status: watch::Receiver<Status>,
     log: RaftLog,
@@ -64,6 +66,9 @@ impl Core {
     ) -> Result<Self, quorate_raft::Error> {
         let (log, state, seams) =
             (parts.log.clone(), Arc::clone(&parts.state), parts.seams.clone());
+        // Told of tokens before anything is applied.
+        let tokens = Arc::new(SimpleTokens::new(Arc::clone(&seams.clock), Duration::ZERO));
+        state.follow_tokens(Arc::clone(&tokens) as _);
         let consensus = Consensus::start(options.clone(), parts).await?;
         let clock = Arc::clone(&seams.clock);
         let extend = options.timing.election_max;
@@ -83,6 +88,7 @@ impl Core {
             seams,
             consensus,
             leases,
+            tokens,
             watches,
             status,
             log,

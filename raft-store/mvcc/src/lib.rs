@@ -26,6 +26,7 @@
 //! ```
 
 mod apply;
+mod auth;
 mod codec;
 mod command;
 pub mod db;

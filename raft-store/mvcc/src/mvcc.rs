@@ -4,6 +4,7 @@
 //! beside the database (`meta`, ring) is published after the write, never before.
 
 use crate::apply::{self, attached};
+use crate::auth::{self, SharedAuth};
 use crate::db::{Family, StateDb, Step};
 use crate::hash::{self, HashKv};
 use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
@@ -15,6 +16,7 @@ use crate::{
     Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read,
 };
 use bytes::Bytes;
+use quorate_auth::{AuthState, TokenSink};
 use quorate_seams::bug;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
@@ -38,6 +40,7 @@ pub struct Mvcc {
     durable: Mutex<Option<LogIndex>>,
     ring: Ring,
     leases: LeaseFeed,
+    auth: SharedAuth,
     space: Space,
 }
 
@@ -47,8 +50,10 @@ impl Mvcc {
     /// # Errors
     /// The database fails, or is of another cluster or format.
     pub fn open(db: Arc<dyn StateDb>, options: Options) -> Result<Arc<Self>, Error> {
-        let (meta, identity) =
-            db::read(&*db, |view| Ok((Meta::load(view)?, identify(view, options.cluster)?)))?;
+        let (meta, auth, identity) = db::read(&*db, |view| {
+            let identity = identify(view, options.cluster)?;
+            Ok((Meta::load(view)?, auth::load(view)?, identity))
+        })?;
         if !identity.is_empty() {
             db.write(&identity)?;
             db.flush()?;
@@ -63,6 +68,7 @@ impl Mvcc {
             meta: RwLock::new(meta),
             ring,
             leases: LeaseFeed::default(),
+            auth: SharedAuth::new(auth),
             space: Space::default(),
         }))
     }
@@ -84,8 +90,9 @@ impl Mvcc {
         let meta = self.meta();
         let effects = db::read(&*self.db, |view| {
             let Options { machines, compaction_step, .. } = &self.options;
-            apply::apply(view, meta, entries, machines, *compaction_step)
+            apply::apply(view, meta, self.auth.state(), entries, machines, *compaction_step)
         })?;
+        self.auth.publish(effects.auth);
         self.db.write(&effects.batch)?;
         self.space.written(effects.batch.bytes());
         self.publish(effects.meta);
@@ -106,7 +113,8 @@ impl Mvcc {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let meta = self.meta();
         let effects = db::read(&*self.db, |view| {
-            apply::apply(view, meta, Vec::new(), &self.options.machines, most)
+            let (auth, machines) = (self.auth.state(), &self.options.machines);
+            apply::apply(view, meta, auth, Vec::new(), machines, most)
         })?;
         self.db.write(&effects.batch)?;
         let more = !effects.meta.is_swept();
@@ -192,6 +200,24 @@ impl Mvcc {
             let key = lease_key(id);
             view.value(Family::Lease, &key)?.map(|value| decode_lease(id, &value, &key)).transpose()
         })
+    }
+
+    /// Users and roles as the last applied entry left them.
+    #[must_use]
+    pub fn auth(&self) -> Arc<AuthState> {
+        self.auth.state()
+    }
+
+    /// The revision of users and roles while requests are checked, otherwise 0. Costs nothing: what an
+    /// unchecked request looks at.
+    #[must_use]
+    pub fn auth_gate(&self) -> u64 {
+        self.auth.gate()
+    }
+
+    /// Tells somebody what becomes of tokens, as entries are applied; whether nobody was told before.
+    pub fn follow_tokens(&self, sink: Arc<dyn TokenSink>) -> bool {
+        self.auth.follow(sink)
     }
 
     /// The alarms that are raised, sorted.
@@ -317,11 +343,14 @@ impl Mvcc {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut installed = Meta::default();
         let mut identity = db::Batch::default();
+        let mut auth = AuthState::default();
         self.db.replace(dir, &mut |view| {
             identity = identify(view, self.options.cluster)?;
             installed = Meta::load(view)?;
+            auth = auth::load(view)?;
             Ok(())
         })?;
+        self.auth.replace(auth);
         let applied = installed.applied.clone();
         let revision = installed.revision;
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
@@ -362,6 +391,7 @@ impl Mvcc {
         batch.put(Family::Meta, key, value);
         self.db.write(&batch)?;
         self.db.flush()?;
+        self.auth.replace(db::read(&*self.db, auth::load)?);
         let revision = meta.revision;
         self.publish(meta);
         self.leases.reload();

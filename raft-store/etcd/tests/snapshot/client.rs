@@ -5,12 +5,14 @@ use quorate_etcd::proto::mvccpb::KeyValue;
 use quorate_seams::{SystemClock, timeout};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tonic::Code;
 use tonic::transport::Channel;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
+    pub(crate) auth: pb::auth_client::AuthClient<Channel>,
     pub(crate) kv: pb::kv_client::KvClient<Channel>,
     pub(crate) lease: pb::lease_client::LeaseClient<Channel>,
     pub(crate) maintenance: pb::maintenance_client::MaintenanceClient<Channel>,
@@ -22,6 +24,7 @@ impl Client {
         let endpoint = Channel::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
         let channel = endpoint.connect_lazy();
         let client = Self {
+            auth: pb::auth_client::AuthClient::new(channel.clone()),
             kv: pb::kv_client::KvClient::new(channel.clone()),
             lease: pb::lease_client::LeaseClient::new(channel.clone()),
             maintenance: pb::maintenance_client::MaintenanceClient::new(channel),
@@ -29,7 +32,10 @@ impl Client {
         let clock = SystemClock::shared();
         let answers = async {
             let one = pb::RangeRequest { limit: 1, keys_only: true, ..everything() };
-            while client.clone().kv.range(one.clone()).await.is_err() {
+            let waits = |code| matches!(code, Code::Unavailable | Code::Unknown);
+            while let Err(refused) = client.clone().kv.range(one.clone()).await
+                && waits(refused.code())
+            {
                 clock.sleep(Duration::from_millis(50)).await;
             }
         };

@@ -15,3 +15,4 @@ mod ours;
 mod peer;
 mod refusals;
 mod streaming;
+mod users;

@@ -12,6 +12,9 @@ pub(crate) struct Peer {
     pub(crate) version: String,
 }
 
+/// Name and password.
+pub(crate) type Login<'a> = (&'a str, &'a str);
+
 /// Every etcd that is installed; says SKIP if there is none.
 pub(crate) fn peers(test: &str) -> Vec<Peer> {
     let named = std::env::var("ETCD_BIN").ok().map(PathBuf::from);
@@ -53,7 +56,15 @@ impl Peer {
 
     /// `snapshot save`.
     pub(crate) fn save(&self, port: u16, file: &Path) {
+        self.save_as(None, port, file);
+    }
+
+    /// `snapshot save` by a user.
+    pub(crate) fn save_as(&self, login: Option<Login<'_>>, port: u16, file: &Path) {
         let mut save = self.beside("etcdctl");
+        if let Some((name, password)) = login {
+            save.arg(format!("--user={name}:{password}"));
+        }
         save.arg(format!("--endpoints=127.0.0.1:{port}")).args(["snapshot", "save"]).arg(file);
         succeeded(save.output().unwrap());
     }

@@ -1,9 +1,8 @@
 //! Users and roles as they are told and taken in.
-//!
-//! This store keeps none yet: a state tells of none, and takes in none.
 
 use super::{History, LoadError, Loader};
 use crate::Error;
+use crate::auth::{table_rows, tables};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -20,19 +19,13 @@ pub struct AuthTables {
     pub roles: BTreeMap<Bytes, Bytes>,
 }
 
-impl AuthTables {
-    fn is_empty(&self) -> bool {
-        !self.enabled && self.users.is_empty() && self.roles.is_empty()
-    }
-}
-
 impl History<'_> {
     /// Users and roles.
     ///
     /// # Errors
     /// The database failed.
     pub fn auth(&self) -> Result<AuthTables, Error> {
-        Ok(AuthTables::default())
+        tables(self.view)
     }
 }
 
@@ -40,13 +33,9 @@ impl Loader<'_> {
     /// Takes in users and roles.
     ///
     /// # Errors
-    /// [`LoadError::Auth`]: one of them makes no sense, or cannot be kept.
+    /// [`LoadError::Auth`]: one of them makes no sense; or the database failed.
     pub fn auth(&mut self, tables: &AuthTables) -> Result<(), LoadError> {
-        if tables.is_empty() {
-            return Ok(());
-        }
-        let (users, roles) = (tables.users.len(), tables.roles.len());
-        let reason = format!("this version keeps none, and there are {users} users, {roles} roles");
-        Err(LoadError::Auth { reason })
+        let rows = table_rows(tables).map_err(|reason| LoadError::Auth { reason })?;
+        Ok(self.state.db().write(&rows)?)
     }
 }

@@ -39,7 +39,7 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// Users and roles do not make sense, or cannot be kept.
+    /// Users or roles do not make sense.
     #[error("users and roles cannot be taken in: {reason}")]
     Auth {
         /// Why.
@@ -65,7 +65,7 @@ pub struct Loaded {
 /// megabytes of changes and the ids of the leases.
 #[derive(Debug)]
 pub struct Loader<'a> {
-    state: &'a Mvcc,
+    pub(super) state: &'a Mvcc,
     leases: BTreeSet<LeaseId>,
     last: Option<Change>,
     pending: Vec<(Vec<u8>, Bytes)>,

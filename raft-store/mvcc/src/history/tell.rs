@@ -17,7 +17,7 @@ const MOST_REMEMBERED: usize = 100_000;
 
 /// The state at one moment.
 pub struct History<'a> {
-    view: &'a dyn View,
+    pub(super) view: &'a dyn View,
     meta: Meta,
 }
 

@@ -3,7 +3,7 @@
 use crate::script::{apply, commands, read};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use quorate_mvcc::{Command, LoadError, MemoryDb, Mvcc, Options, StoredLease};
+use quorate_mvcc::{AuthTables, Command, LoadError, MemoryDb, Mvcc, Options, StoredLease};
 use quorate_store::RangeRequest;
 use quorate_types::{LeaseId, Revision};
 use std::ops::ControlFlow;
@@ -116,6 +116,9 @@ fn what_makes_no_sense_is_refused() {
         |id, ttl_seconds| StoredLease { id: LeaseId(id), ttl_seconds, remaining_seconds: 0 };
     assert!(reason(loader.lease(lease(0, 5))).contains("zero"));
     assert!(reason(loader.lease(lease(1, 0))).contains("positive"));
+    let mut tables = AuthTables { revision: 3, ..AuthTables::default() };
+    tables.users.insert("u".into(), b"\x0a\x01other".as_slice().into());
+    assert!(loader.auth(&tables).unwrap_err().to_string().contains("user \"u\""));
     loader.lease(lease(1, 5)).unwrap();
     assert!(reason(loader.lease(lease(1, 5))).contains("two"));
     loader.finish(Revision::NONE, Revision::NONE).unwrap();
