@@ -79,9 +79,16 @@ impl Authorized {
     /// Changes users and roles; gives the store's revision, which stays as it is.
     ///
     /// # Errors
-    /// The change is refused, or as for [`Store::txn`].
+    /// The change is refused, or larger than a request may be, or as for [`Store::txn`].
     pub async fn change_auth(&self, change: AuthChange) -> Result<Revision, Error> {
-        match self.propose(Command::Auth(change)).await? {
+        let (caller, change) = (self.caller.clone(), Box::new(Command::Auth(change)));
+        let command = Command::OnBehalf { caller, command: change }.encode();
+        let command = command.map_err(|error| Error::unavailable(error.to_string()))?;
+        let (bytes, limit) = (command.len(), limits::MAX_REQUEST_BYTES);
+        if bytes > limit {
+            return Err(Error::TooLarge { bytes, limit });
+        }
+        match self.core.inner.consensus.propose(command).await? {
             Reply::Auth { revision, .. } => Ok(revision),
             other => Err(unexpected(&other)),
         }
@@ -180,7 +187,7 @@ impl Store for Authorized {
         }
         let state = self.core.inner.state()?;
         let entered = self.enter(&state, |auth, caller| auth.check_read(caller, &request.range))?;
-        let response = self.core.range(request).await?;
+        let response = self.core.inner.read(request).await?;
         self.still(&state, entered)?;
         Ok(response)
     }

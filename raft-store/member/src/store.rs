@@ -25,7 +25,7 @@ impl Inner {
         self.consensus.propose(bytes).await
     }
 
-    async fn read(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+    pub(crate) async fn read(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         if request.consistency == Consistency::Linearizable {
             self.consensus.read_barrier().await?;
         }

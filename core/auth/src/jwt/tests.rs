@@ -149,3 +149,28 @@ fn hostile_bytes_are_refused_without_panic() {
         assert!(Jwt::new(Algorithm::Es256, files, JWT_TTL).is_err());
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_reading_tokens_or_keys_panic(
+        token in ".{0,40}", parts in proptest::collection::vec("[A-Za-z0-9_-]{0,24}", 0..5),
+        der in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60), sequence: bool
+    ) {
+        let jwt = signer("HS256", b"secret", None);
+        proptest::prop_assert_eq!(jwt.verify(&token, at(0)), None);
+        proptest::prop_assert_eq!(jwt.verify(&parts.join("."), at(0)), None);
+        // Lengths that lie, at least sometimes about something that begins well.
+        let der = if sequence { [&[0x30], &der[..]].concat() } else { der };
+        let text = base64::engine::general_purpose::STANDARD.encode(&der);
+        for label in ["PUBLIC KEY", "PRIVATE KEY", "RSA PUBLIC KEY", "EC PRIVATE KEY"] {
+            let file = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+            let (private, public) = match label.ends_with("PRIVATE KEY") {
+                true => (Some(file.as_bytes()), None),
+                false => (None, Some(file.as_bytes())),
+            };
+            for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
+                let _ = Jwt::new(algorithm, KeyFiles { private, public }, JWT_TTL);
+            }
+        }
+    }
+}

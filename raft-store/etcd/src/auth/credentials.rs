@@ -106,6 +106,47 @@ mod tests {
         assert_eq!(of(&[], None).token, None);
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_certificate_says_who_somebody_is_where_that_is_wanted_and_no_token_says_otherwise() {
+        use crate::context::ServerOptions;
+        use quorate_auth::AuthChange;
+        use quorate_member::{Member, MemberOptions, Timing};
+        use quorate_seams::Seams;
+        use quorate_types::{ClusterId, MemberId};
+        let (dir, seams) = (tempfile::tempdir().unwrap(), Seams::system());
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let options = MemberOptions::new(ClusterId(7), MemberId(1), dir.path().join("m"), listen);
+        let member = Member::start(options.timing(Timing::fast()), seams.clone()).await.unwrap();
+        let serving = |client_names| {
+            let mut options = ServerOptions::default();
+            options.auth.client_names = client_names;
+            Shared::new(&member, seams.clock.clone(), options)
+        };
+        let certified = of(&[], Some("root"));
+        let both = of(&[("token", "nobody.1")], Some("root"));
+        let caller = async |shared: &Shared, it| Ok(shared.store_for(it).await?.caller().clone());
+        let (trusting, not) = (serving(true), serving(false));
+        let before: Result<_, Error> = caller(&trusting, &certified).await;
+        assert_eq!(before, Ok(Caller::anonymous()), "nothing is checked yet");
+        for change in [
+            AuthChange::UserAdd { name: "root".into(), password: "".into(), no_password: true },
+            AuthChange::grant_role("root", "root"),
+            AuthChange::Enable,
+        ] {
+            member.core().change_auth(change).await.unwrap();
+        }
+        assert_eq!(caller(&trusting, &certified).await, Ok(Caller::new("root", 3)));
+        assert_eq!(caller(&not, &certified).await, Ok(Caller::anonymous()));
+        assert_eq!(caller(&trusting, &both).await, Err(AuthError::InvalidToken.into()));
+        let root = trusting.store_for(&certified).await.unwrap();
+        assert_eq!(root.require_root(), Ok(()));
+        assert_eq!(
+            not.store_for(&certified).await.unwrap().require_root(),
+            Err(AuthError::UserEmpty.into())
+        );
+        member.shutdown().await.unwrap();
+    }
+
     #[test]
     fn the_gateways_certificate_is_nobodys_name() {
         assert_eq!(of(&[], Some("alice")).name, Some(ClientName("alice".into())));

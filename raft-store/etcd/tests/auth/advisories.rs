@@ -83,8 +83,8 @@ async fn every_rpc(client: &Client) -> Vec<(&'static str, Result<(), (Code, Stri
         ..Default::default()
     };
     let renewals = futures::stream::iter([pb::LeaseKeepAliveRequest { id: 5 }]);
-    let renewed = lease.lease_keep_alive(client.ask(renewals)).await.unwrap().into_inner().next();
-    let renewed = renewed.await.unwrap();
+    let mut renewed = lease.lease_keep_alive(client.ask(renewals)).await.unwrap().into_inner();
+    let renewed = renewed.next().await.unwrap();
     let snapshot = maintenance.snapshot(client.ask(pb::SnapshotRequest {})).await;
     vec![
         ask!(kv.range(pb::RangeRequest { key: key(), ..Default::default() })),
