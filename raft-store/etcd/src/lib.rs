@@ -32,6 +32,7 @@ mod context;
 mod convert;
 mod errors;
 mod health;
+mod initial_cluster;
 mod kv;
 mod lease;
 mod maintenance;
@@ -45,6 +46,7 @@ mod watch;
 
 pub use auth::{AuthOptions, AuthOptionsError, ClientName, TokenKind};
 pub use context::{Peer, ServerOptions};
+pub use initial_cluster::{InitialCluster, InitialClusterError, InitialMember};
 pub use server::{Listener, Server};
 
 /// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.

@@ -4,7 +4,7 @@ use super::error::Error;
 use super::schema::{KEY, META, STORAGE_VERSION, decode_revision};
 use quorate_bolt::{Bucket, Database, Item};
 use quorate_types::Revision;
-use sha2::{Digest, Sha256};
+use ring::digest::{Context, SHA256};
 use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -186,7 +186,7 @@ fn check(path: &Path) -> Result<(), Error> {
     if length % SECTOR != CHECKSUM {
         return Err(Error::NoChecksum { path: path.to_owned() });
     }
-    let mut digest = Sha256::new();
+    let mut digest = Context::new(&SHA256);
     let mut rest = length - CHECKSUM;
     let mut buffer = vec![0; 1024 * 1024];
     while rest > 0 {
@@ -197,10 +197,10 @@ fn check(path: &Path) -> Result<(), Error> {
     }
     let mut expected = [0; 32];
     file.read_exact(&mut expected).map_err(failed)?;
-    let found = digest.finalize();
-    if found[..] != expected {
+    let found = digest.finish();
+    if found.as_ref() != expected {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (found, expected) = (hex(&found), hex(&expected));
+        let (found, expected) = (hex(found.as_ref()), hex(&expected));
         return Err(Error::Checksum { path: path.to_owned(), found, expected });
     }
     Ok(())

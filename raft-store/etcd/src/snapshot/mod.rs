@@ -19,4 +19,4 @@ mod wal;
 pub use error::Error;
 pub use file::{SnapshotFile, SnapshotStatus};
 pub use import::{Imported, import};
-pub(crate) use stream::stream;
+pub(crate) use stream::{Slots, stream};

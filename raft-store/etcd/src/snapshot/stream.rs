@@ -13,9 +13,10 @@ use futures::stream::{BoxStream, StreamExt};
 use quorate_bolt::WriteError;
 use quorate_member::History;
 use quorate_seams::spawn;
-use sha2::{Digest, Sha256};
+use ring::digest::{Context as Digest, SHA256};
 use std::io::{self, Write};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -24,15 +25,36 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Pieces that wait for the client.
 const PIECES: usize = 4;
 
+/// Snapshots on their way at a time; each holds a thread and keeps old files of the state. More wait.
+const SLOTS: usize = 4;
+
+/// What a snapshot needs to begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots(Arc<Semaphore>);
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(SLOTS)))
+    }
+}
+
 type Piece = Result<pb::SnapshotResponse, Status>;
 
 /// Streams the member's state.
 pub(crate) fn stream(context: &Context, members: Vec<pb::Member>) -> BoxStream<'static, Piece> {
     let (sender, receiver) = mpsc::channel(PIECES);
     let member = context.member.clone();
-    let failed = sender.clone();
+    let (failed, Slots(slots)) = (sender.clone(), context.snapshots.clone());
     let sending = spawn(async move {
-        let told = member.history(move |history| Ok(send(history, &members, &sender))).await;
+        // Nobody closes it.
+        let Ok(slot) = slots.acquire_owned().await else { return };
+        let told = member
+            .history(move |history| {
+                // Kept until the thread is free, not only as long as somebody waits for it.
+                let _slot = slot;
+                Ok(send(history, &members, &sender))
+            })
+            .await;
         let error = match told {
             Ok(Ok(())) => return,
             Ok(Err(ExportError::Write(WriteError::Output(_)))) => return,
@@ -59,7 +81,7 @@ fn send(
     let layout = measure(history, members, &wanted)?;
     let mut pieces = Pieces {
         sender,
-        digest: Sha256::new(),
+        digest: Digest::new(&SHA256),
         pending: Vec::with_capacity(PIECE_BYTES),
         remaining: layout.bytes(),
     };
@@ -70,7 +92,7 @@ fn send(
 /// Cuts what is written into pieces and sends them.
 struct Pieces<'a> {
     sender: &'a mpsc::Sender<Piece>,
-    digest: Sha256,
+    digest: Digest,
     pending: Vec<u8>,
     remaining: u64,
 }
@@ -97,8 +119,8 @@ impl Pieces<'_> {
         if !self.pending.is_empty() {
             self.send()?;
         }
-        let digest = std::mem::take(&mut self.digest).finalize();
-        self.pass_on(Bytes::copy_from_slice(&digest))
+        let digest = self.digest.clone().finish();
+        self.pass_on(Bytes::copy_from_slice(digest.as_ref()))
     }
 }
 

@@ -88,3 +88,26 @@ async fn a_reader_that_stands_still_holds_up_nothing_and_sees_one_moment() {
     assert_eq!(again.member.status().revision.0, 551);
     again.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_readers_that_stand_still_hold_up_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let ours = Ours::start(&root.path().join("ours")).await;
+    let mut client = ours.client().await;
+    let value = vec![b'v'; 1024 * 1024];
+    let put = pb::PutRequest { key: "k".into(), value: value.into(), ..Default::default() };
+    for _ in 0..8 {
+        client.kv.put(put.clone()).await.unwrap();
+    }
+    // More than there are threads that may block.
+    let mut standing = Vec::new();
+    for _ in 0..600 {
+        let asked = client.maintenance.snapshot(pb::SnapshotRequest {});
+        standing.push(asked.await.unwrap());
+    }
+    let hash = client.maintenance.hash_kv(pb::HashKvRequest { revision: 0 }).await.unwrap();
+    assert_eq!(hash.into_inner().header.unwrap().revision, 9);
+    drop(standing);
+    assert!(!save(&ours).await.is_empty(), "those that are gone make room");
+    ours.stop().await;
+}
