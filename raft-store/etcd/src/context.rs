@@ -3,6 +3,7 @@
 use crate::auth::{AuthOptions, Passwords, TokenKind};
 use crate::errors::NO_LEADER;
 use crate::proto::etcdserverpb::ResponseHeader;
+use crate::snapshot::Slots;
 use crate::watch::Encoder;
 use quorate_member::Member;
 use quorate_seams::SharedClock;
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) options: ServerOptions,
     pub(crate) encoder: Encoder,
     pub(crate) passwords: Passwords,
+    pub(crate) snapshots: Slots,
     status: tokio::sync::watch::Receiver<quorate_store::Status>,
 }
 
@@ -72,7 +74,8 @@ impl Shared {
             member.core().tokens().set_ttl(ttl);
         }
         let passwords = Passwords::default();
-        Arc::new(Self { member: member.clone(), clock, options, encoder, passwords, status })
+        let (member, snapshots) = (member.clone(), Slots::default());
+        Arc::new(Self { member, clock, options, encoder, passwords, snapshots, status })
     }
 
     /// The header of an answer that is true at a revision.

@@ -1,8 +1,8 @@
 //! etcd v3's gRPC services over a member of the replicated store.
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
-//! client of etcd can talk to it: KV, Watch, Lease, Auth, Cluster (reading), Maintenance (but for its
-//! snapshot), the gRPC health service, `/health` and `/metrics`.
+//! client of etcd can talk to it: KV, Watch, Lease, Auth, Cluster (reading), Maintenance, the gRPC
+//! health service, `/health` and `/metrics`. Data moves in and out of an etcd with [`snapshot`].
 //!
 //! Invariants: every request reaches the state on behalf of whoever sent it (`auth`). Messages, error codes and error texts are etcd's, since clients compare them. What may
 //! have happened is answered with a code that clients do not repeat writes on. The events of a
@@ -32,18 +32,21 @@ mod context;
 mod convert;
 mod errors;
 mod health;
+mod initial_cluster;
 mod kv;
 mod lease;
 mod maintenance;
 mod metrics;
 pub mod proto;
 mod server;
+pub mod snapshot;
 mod socket;
 mod txn;
 mod watch;
 
 pub use auth::{AuthOptions, AuthOptionsError, ClientName, TokenKind};
 pub use context::{Peer, ServerOptions};
+pub use initial_cluster::{InitialCluster, InitialClusterError, InitialMember};
 pub use server::{Listener, Server};
 
 /// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.

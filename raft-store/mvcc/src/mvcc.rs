@@ -383,6 +383,27 @@ impl Mvcc {
         Ok(())
     }
 
+    /// Makes a state whose changes were written by other means than applying stand where they end.
+    pub(crate) fn begin_at(&self, meta: Meta) -> Result<(), Error> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = db::Batch::default();
+        let (key, value) = meta.encode();
+        batch.put(Family::Meta, key, value);
+        self.db.write(&batch)?;
+        self.db.flush()?;
+        self.auth.replace(db::read(&*self.db, auth::load)?);
+        let revision = meta.revision;
+        self.publish(meta);
+        self.leases.reload();
+        self.space.forget();
+        self.ring.replace(revision);
+        Ok(())
+    }
+
+    pub(crate) fn db(&self) -> &dyn StateDb {
+        &*self.db
+    }
+
     fn meta(&self) -> Meta {
         self.meta.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
