@@ -10,11 +10,12 @@ use crate::scratch::Scratch;
 use crate::state::{State, WeakState};
 use crate::storage::LogStore;
 use crate::transport::{Lane, Method, Peer, Transport};
-use crate::types::{Node, Raft};
+use crate::types::{Node, Raft, TypeConfig};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use openraft::async_runtime::WatchReceiver;
+use openraft::error::Fatal;
 use quorate_log::RaftLog;
 use quorate_mvcc::Mvcc;
 use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
@@ -157,6 +158,24 @@ impl Consensus {
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.clone()
+    }
+
+    /// Waits until this member takes no part any more. A failed disk ends it: nothing is acknowledged
+    /// from the first failed write or sync on, and only a new start, which proves what is really on
+    /// disk, can go on.
+    ///
+    /// # Errors
+    /// Why it ended, unless it was asked to.
+    pub async fn ended(&self) -> Result<(), Error> {
+        let mut leadership = self.leadership();
+        let failed = leadership.wait_for(|view| view.failed.is_some()).await;
+        let reason = failed.map_or_else(|_| None, |view| view.failed.clone());
+        match reason {
+            Some(reason) if reason != Fatal::<TypeConfig>::Stopped.to_string() => {
+                Err(Error::Ended { member: self.inner.options.id, reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The last entry applied to the state.

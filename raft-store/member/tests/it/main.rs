@@ -14,3 +14,5 @@ mod numbers;
 mod process;
 mod refusals;
 mod restart;
+mod torture;
+mod trial;
