@@ -4,6 +4,7 @@ use crate::custom::Executed;
 use crate::integrity::Integrity;
 use crate::member::Member;
 use crate::member_core::Core;
+use crate::metrics::Metrics;
 use async_trait::async_trait;
 use bytes::Bytes;
 use quorate_mvcc::Alarm;
@@ -101,6 +102,14 @@ impl Member {
     /// The member has stopped, or its database failed.
     pub async fn size(&self) -> Result<u64, Error> {
         self.core().size().await
+    }
+
+    /// As [`Core::metrics`].
+    ///
+    /// # Errors
+    /// The member has stopped, or its database failed.
+    pub async fn metrics(&self) -> Result<Metrics, Error> {
+        self.core().metrics().await
     }
 
     /// As [`Core::defragment`].

@@ -129,8 +129,9 @@ impl Member {
     }
 
     /// Waits until the member takes no part any more: `Ok` once it was shut down or killed. A process
-    /// that serves a member ends with the error: from a failed write or sync on the member acknowledges
-    /// nothing, and only a new start, which proves what is really on disk, can go on.
+    /// that serves a member ends with the error, after [`Member::kill`]: from a failed write or sync on
+    /// the member acknowledges nothing, and only a new start, which proves what is really on disk, can
+    /// go on.
     ///
     /// # Errors
     /// What the member met: a failed or full disk, damage.

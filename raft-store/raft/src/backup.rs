@@ -12,7 +12,8 @@
 use crate::consensus::Consensus;
 use crate::membership::{ClusterMember, Role};
 use crate::scratch::Scratch;
-use crate::snapshot::{Outgoing, receive_in_place};
+use crate::snapshot::{Outgoing, Traffic, receive_in_place};
+use crate::state::State;
 use crate::types::{Membership, Node, StoredMembership, Vote, log_id};
 use crate::wire::{Frame, encode_membership, encode_vote};
 use bytes::Bytes;
@@ -48,15 +49,20 @@ impl Consensus {
         }
         let stopped = || io::Error::other("the member has stopped");
         let state = self.inner.state.upgrade().ok_or_else(stopped)?;
-        let (scratch, vote) = (self.inner.scratch.clone(), self.vote());
-        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote)).await;
-        let mut frames = copied.ok_or_else(panicked)??.frames();
+        let mut frames = self.copy(state).await?.frames(&Traffic::default());
         let mut file = NewFile::create(path)?;
         while let Some(frame) = frames.next().await {
             let wrote = spawn_blocking(move || file.write(&frame).map(|()| file)).await;
             file = wrote.ok_or_else(panicked)??;
         }
         spawn_blocking(move || file.finish()).await.ok_or_else(panicked)?
+    }
+
+    async fn copy(&self, state: State) -> Result<Outgoing, io::Error> {
+        let (scratch, sums) = (self.inner.scratch.clone(), self.inner.sums.clone());
+        let vote = self.vote();
+        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, &sums, vote)).await;
+        copied.ok_or_else(panicked)?
     }
 
     fn vote(&self) -> Vote {

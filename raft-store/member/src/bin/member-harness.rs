@@ -43,7 +43,11 @@ async fn run_member() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let member = Member::start(options(&arguments)?, Seams::system()).await?;
     tokio::select! {
-        ended = member.ended() => Ok(ended?),
+        ended = member.ended() => {
+            // Closed before the process ends: RocksDB's threads must not outlive its globals.
+            member.kill().await;
+            Ok(ended?)
+        }
         served = serve(&member) => {
             served?;
             Ok(member.shutdown().await?)

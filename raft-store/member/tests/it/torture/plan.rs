@@ -95,13 +95,17 @@ impl Plan {
         };
         let usual = usual_calls(place, calls);
         let after = match random.below(3) {
-            0 => random.below(4),
+            0 => random.below(usual.min(4)),
             _ => random.below(usual),
         };
         let slow = deed.starts_with("delay") || deed == "short";
         let times = if slow { 1 + random.below(10) } else { *pick(random, &[1, 1, 0]) };
         let offset = usize::try_from(random.below(u64::try_from(members).unwrap())).unwrap();
-        let tuning = Tuning { environment: Vec::new(), ..tuning(random) };
+        let mut tuning = tuning(random);
+        if place == Place::Log && !matches!(calls, "write" | "sync") {
+            // The shortest segments are begun most often.
+            tuning.segment = 16 << 10;
+        }
         let ends = ends(place, calls, &deed);
         Self { role, offset, place, calls, deed, after, times, ends, tuning }
     }
@@ -142,7 +146,9 @@ fn deeds_of(calls: &str) -> &'static [&'static str] {
 fn usual_calls(place: Place, calls: &str) -> u64 {
     match (place, calls) {
         (Place::Log, "write" | "sync") => 300,
-        (Place::Log, _) => 8,
+        (Place::Log, "rename") => 8,
+        // Segments are recycled, so few are made.
+        (Place::Log, _) => 2,
         (Place::State, "write" | "read") => 200,
         (Place::State, _) => 30,
         (Place::Transfer, _) => 8,
