@@ -117,7 +117,7 @@ pub(crate) struct Counter {
 impl Counter {
     pub(crate) fn add<T>(&self, result: &Result<T, Error>, took: Duration) {
         let counter = match result {
-            Err(error) if error.is_transient() => match error.certainty() {
+            Err(error) if error.is_transient() || matches!(error, Error::Fatal { .. }) => match error.certainty() {
                 Certainty::Unknown => &self.unknown,
                 Certainty::DefinitelyNot => &self.failed,
             },

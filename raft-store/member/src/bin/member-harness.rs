@@ -9,7 +9,7 @@
 
 use futures::StreamExt;
 use quorate_member::{Member, MemberOptions, Timing};
-use quorate_seams::{Seams, TaskSet};
+use quorate_seams::{Seams, TaskSet, timeout};
 use quorate_store::{Certainty, Error, KeyRange, RangeRequest, Store, Txn, WatchRequest};
 use quorate_types::{ClusterId, MemberId, Revision};
 use std::collections::BTreeMap;
@@ -29,28 +29,36 @@ fn main() -> ExitCode {
         runtime.shutdown_background();
         ended
     });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Whoever reads it may be gone.
-            let _ = writeln!(std::io::stderr(), "member-harness: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended.unwrap_or_else(|error| {
+        complain(&*error);
+        ExitCode::FAILURE
+    })
 }
 
-async fn run_member() -> Result<(), Failure> {
+fn complain(error: &(dyn std::error::Error + Send + Sync)) {
+    // Whoever reads it may be gone.
+    let _ = writeln!(std::io::stderr(), "member-harness: {error}");
+}
+
+async fn run_member() -> Result<ExitCode, Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let member = Member::start(options(&arguments)?, Seams::system()).await?;
+    let seams = Seams::system();
+    let clock = seams.clock.clone();
+    let member = Member::start(options(&arguments)?, seams).await?;
     tokio::select! {
         ended = member.ended() => {
+            if let Err(error) = ended {
+                complain(&error);
+            }
             // Closed before the process ends: RocksDB's threads must not outlive its globals.
-            member.kill().await;
-            Ok(ended?)
+            let closed = timeout(&*clock, Duration::from_secs(10), member.kill()).await;
+            closed.ok_or("something still holds the member")?;
+            Ok(ExitCode::FAILURE)
         }
         served = serve(&member) => {
             served?;
-            Ok(member.shutdown().await?)
+            member.shutdown().await?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

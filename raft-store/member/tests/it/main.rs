@@ -7,6 +7,7 @@ mod backup;
 mod cluster;
 mod conformance;
 mod crash;
+mod failing_log;
 mod full_disk;
 mod membership;
 mod metrics;

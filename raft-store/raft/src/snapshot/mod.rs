@@ -16,7 +16,7 @@ mod tests;
 mod traffic;
 mod writer;
 
-pub(crate) use inbox::{Inbox, Incoming, receive_in_place};
+pub(crate) use inbox::{Inbox, receive_in_place};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use sums::Sums;
 pub use traffic::SnapshotTraffic;

@@ -48,6 +48,16 @@ impl Outgoing {
         &self.header.files
     }
 
+    /// The frame that says so.
+    pub(crate) fn header(&self) -> Frame {
+        Frame::Header(self.header.clone())
+    }
+
+    /// Where the copy has a file.
+    pub(crate) fn path(&self, file: &File) -> PathBuf {
+        self.copy.join("state").join(&file.name)
+    }
+
     /// Leaves out what the receiver has: so many bytes of each file.
     pub(crate) fn without(mut self, held: &[u64]) -> Self {
         for (file, held) in self.header.files.iter_mut().zip(held) {
