@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use quorate_seams::spawn_blocking;
 
 #[async_trait]
 impl Inbound for Consensus {
@@ -87,10 +86,8 @@ impl Consensus {
 
     async fn serve_offer(&self, body: Bytes) -> Result<Bytes, String> {
         let files = wire::decode_offer(body).map_err(text)?;
-        let inbox = self.inner.inbox.clone();
-        let held = spawn_blocking(move || inbox.offer(&files)).await;
-        let held = held.ok_or_else(|| "looking at the snapshot panicked".to_owned())?;
-        Ok(wire::encode_held(held.map_err(text)?))
+        let held = self.inner.inbox.offer(files).await.map_err(text)?;
+        Ok(wire::encode_held(held))
     }
 
     async fn serve_vote(&self, method: Method, body: Bytes) -> Result<Bytes, String> {

@@ -1,7 +1,8 @@
 //! Where snapshots arrive, and what is kept of one that broke off.
 //!
-//! Invariants: at most one unfinished snapshot is kept; while a transfer writes, it has what is kept
-//! to itself, so that another one begins anew.
+//! Invariants: at most one unfinished snapshot is kept; one offer or transfer at a time has it, and
+//! gives it up for a newer one: a sender that begins again has lost its last connection, which this end
+//! may not have noticed yet.
 
 use super::outgoing::files_in;
 use super::sums::Sums;
@@ -18,7 +19,8 @@ use quorate_mvcc::Applied;
 use quorate_seams::spawn_blocking;
 use quorate_types::{LogIndex, Term};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// The receiving end of one member. Clones share it.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub(crate) struct Inbox {
     sums: Sums,
     traffic: Traffic,
     unfinished: Arc<Mutex<Option<Writer>>>,
+    /// The number of the newest offer or transfer: older transfers give way.
+    newest: Arc<watch::Sender<u64>>,
 }
 
 /// A snapshot that has arrived whole.
@@ -51,16 +55,34 @@ impl Inbox {
         sums: Sums,
         traffic: Traffic,
     ) -> Self {
-        Self { scratch, own, sums, traffic, unfinished: Arc::default() }
+        let newest = Arc::new(watch::Sender::new(0));
+        Self { scratch, own, sums, traffic, unfinished: Arc::default(), newest }
     }
 
-    /// Prepares for these files; says how many bytes of each are there. Blocks.
-    pub(crate) fn offer(&self, files: &[File]) -> Result<Vec<u64>, io::Error> {
-        let before = self.keep(None);
+    /// Ends an older transfer, whose connection has broken or soon will, and takes what it leaves.
+    async fn turn(&self) -> Turn {
+        let mut newest = self.newest.subscribe();
+        self.newest.send_modify(|number| *number += 1);
+        newest.mark_unchanged();
+        Turn { kept: Arc::clone(&self.unfinished).lock_owned().await, newest }
+    }
+
+    /// Prepares for these files; says how many bytes of each are there.
+    pub(crate) async fn offer(&self, files: Vec<File>) -> Result<Vec<u64>, io::Error> {
+        let mut turn = self.turn().await;
+        let (inbox, before) = (self.clone(), turn.kept.take());
+        let prepared = spawn_blocking(move || inbox.prepare(before.as_ref(), &files)).await;
+        let writer = prepared.ok_or_else(panicked)??;
+        let held = writer.held();
+        *turn.kept = Some(writer);
+        Ok(held)
+    }
+
+    fn prepare(&self, before: Option<&Writer>, files: &[File]) -> Result<Writer, io::Error> {
         let mut writer = Writer::create(self.scratch.dir("receive")?, files)?;
         let mut missing = Vec::new();
         for (at, file) in files.iter().enumerate() {
-            match before.as_ref().and_then(|before| before.find(file)) {
+            match before.and_then(|before| before.find(file)) {
                 Some((dir, name, held)) if held.bytes > 0 => {
                     writer.take(at, &dir.join(name), held)?;
                 }
@@ -68,9 +90,7 @@ impl Inbox {
             }
         }
         self.share_own(&mut writer, files, &missing)?;
-        let held = writer.held();
-        self.keep(Some(writer));
-        Ok(held)
+        Ok(writer)
     }
 
     /// Takes whole files from this member's own state.
@@ -101,29 +121,24 @@ impl Inbox {
         Ok(())
     }
 
-    /// Keeps an unfinished snapshot in place of another, which is given back.
-    fn keep(&self, writer: Option<Writer>) -> Option<Writer> {
-        let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *unfinished, writer)
-    }
-
     /// Receives a snapshot; what has arrived of one that breaks off is kept.
     pub(crate) async fn receive(
         &self,
         mut frames: impl Stream<Item = Result<Bytes, String>> + Unpin,
     ) -> Result<Incoming, io::Error> {
-        let Frame::Header(header) = next(&mut frames).await? else { return Err(headless()) };
-        let mut open = Open { inbox: self.clone(), writer: Some(self.begin(&header)?) };
+        let mut turn = self.turn().await;
+        let Frame::Header(header) = turn.next(&mut frames).await? else { return Err(headless()) };
+        *turn.kept = Some(self.begin(turn.kept.take(), &header)?);
         loop {
-            match next(&mut frames).await? {
+            match turn.next(&mut frames).await? {
                 Frame::Chunk(chunk) => {
                     let bytes = chunk.data.len() as u64;
-                    open.step(move |writer| writer.write(&chunk)).await?;
+                    turn.step(move |writer| writer.write(&chunk)).await?;
                     self.traffic.received_bytes(bytes);
                 }
                 Frame::End => {
-                    open.step(Writer::finish).await?;
-                    let writer = open.writer.take().ok_or_else(panicked)?;
+                    turn.step(Writer::finish).await?;
+                    let writer = turn.kept.take().ok_or_else(panicked)?;
                     self.traffic.received();
                     return incoming(header, writer.into_copy());
                 }
@@ -133,9 +148,9 @@ impl Inbox {
     }
 
     /// Goes on with what was offered, or begins anew.
-    fn begin(&self, header: &Header) -> Result<Writer, io::Error> {
+    fn begin(&self, kept: Option<Writer>, header: &Header) -> Result<Writer, io::Error> {
         let reused: u64 = header.files.iter().map(|file| file.from).sum();
-        if let Some(mut writer) = self.keep(None).filter(|it| it.continues(&header.files)) {
+        if let Some(mut writer) = kept.filter(|writer| writer.continues(&header.files)) {
             self.traffic.reused_bytes(reused);
             writer.rewind();
             return Ok(writer);
@@ -147,60 +162,15 @@ impl Inbox {
     }
 }
 
-/// A transfer under way: when it ends before the snapshot is whole, what has arrived is kept.
-struct Open {
-    inbox: Inbox,
-    writer: Option<Writer>,
+/// What is kept, in the hands of one offer or transfer.
+struct Turn {
+    kept: OwnedMutexGuard<Option<Writer>>,
+    newest: watch::Receiver<u64>,
 }
 
-impl Open {
-    /// Does something to the directory apart from the async threads.
-    async fn step(
-        &mut self,
-        step: impl FnOnce(&mut Writer) -> Result<(), io::Error> + Send + 'static,
-    ) -> Result<(), io::Error> {
-        let mut writer = self.writer.take().ok_or_else(panicked)?;
-        let stepped = spawn_blocking(move || {
-            let result = step(&mut writer);
-            (writer, result)
-        });
-        let (writer, result) = stepped.await.ok_or_else(panicked)?;
-        self.writer = Some(writer);
-        result
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            self.inbox.keep(Some(writer));
-        }
-    }
-}
-
-fn incoming(header: Header, copy: ScratchDir) -> Result<Incoming, io::Error> {
-    if header.last.term > header.vote.leader_id.term {
-        return Err(io::Error::other("the snapshot is newer than the leader that sends it"));
-    }
-    let applied = Applied {
-        index: Some(LogIndex(header.last.index)),
-        term: Term(header.last.term),
-        membership: header.membership,
-    };
-    Ok(Incoming { vote: header.vote, meta: snapshot_meta(&applied)?, copy })
-}
-
-async fn next(
-    frames: &mut (impl Stream<Item = Result<Bytes, String>> + Unpin),
-) -> Result<Frame, io::Error> {
-    match frames.next().await {
-        Some(Ok(bytes)) => Ok(Frame::decode(bytes)?),
-        Some(Err(reason)) => Err(io::Error::other(reason)),
-        None => Err(incomplete()),
-    }
-}
-
-/// Receives the files of a snapshot into a new directory, on this thread.
+impl Turn {
+    /// The next frame, unless somebody newer wants the turn.
+    /// Receives the files of a snapshot into a new directory, on this thread.
 pub(crate) fn receive_in_place(
     frames: impl Iterator<Item = Result<Bytes, String>>,
     scratch: &Scratch,

@@ -54,12 +54,12 @@ async fn a_transfer_goes_on_where_it_broke_off_even_if_more_files_are_sent() {
     let dir = tempfile::tempdir().unwrap();
     let (inbox, traffic) = inbox(dir.path());
     let (a, b, c) = (file("a", b"abcd"), file("b", b"efgh"), file("c", b""));
-    assert_eq!(inbox.offer(&[a.clone(), b.clone()]).unwrap(), [0, 0]);
+    assert_eq!(inbox.offer(vec![a.clone(), b.clone()]).await.unwrap(), [0, 0]);
     let broken = vec![header(vec![a.clone(), b.clone()]), chunk(0, 0, b"abcd"), chunk(1, 0, b"ef")];
     assert_eq!(receive(&inbox, broken).await.err().unwrap(), "connection reset");
 
     // The next copy of the state has a file more.
-    let held = inbox.offer(&[a.clone(), b.clone(), c.clone()]).unwrap();
+    let held = inbox.offer(vec![a.clone(), b.clone(), c.clone()]).await.unwrap();
     assert_eq!(held, [4, 2, 0]);
     let files = vec![File { from: 4, ..a }, File { from: 2, ..b }, c];
     let rest = vec![header(files), chunk(1, 2, b"gh"), Frame::End];
@@ -72,13 +72,33 @@ async fn a_transfer_goes_on_where_it_broke_off_even_if_more_files_are_sent() {
 }
 
 #[tokio::test]
+async fn a_newer_offer_takes_over_from_a_transfer_that_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (inbox, _) = inbox(dir.path());
+    let a = file("a", b"abcd");
+    let sent = vec![header(vec![a.clone()]), chunk(0, 0, b"ab")];
+    let sent = stream::iter(sent.into_iter().map(|frame| Ok(frame.encode())));
+    // The connection is broken, and this end does not know.
+    let hanging = inbox.receive(sent.chain(stream::pending()).boxed());
+    let again = async {
+        while *inbox.newest.borrow() == 0 {
+            tokio::task::yield_now().await;
+        }
+        inbox.offer(vec![a]).await.unwrap()
+    };
+    let (hung, held) = futures::future::join(hanging, again).await;
+    assert!(hung.err().unwrap().to_string().contains("newer transfer"));
+    assert!(held == [0] || held == [2], "{held:?}");
+}
+
+#[tokio::test]
 async fn what_is_kept_of_another_file_of_that_name_is_not_used() {
     let dir = tempfile::tempdir().unwrap();
     let (inbox, _) = inbox(dir.path());
     let broken = vec![header(vec![file("a", b"abcd")]), chunk(0, 0, b"ab")];
     receive(&inbox, broken).await.err().unwrap();
-    assert_eq!(inbox.offer(&[file("a", b"wxyz")]).unwrap(), [0], "same name and length");
-    assert_eq!(inbox.offer(&[file("a", b"abcd")]).unwrap(), [0], "it made room for the other");
+    assert_eq!(inbox.offer(vec![file("a", b"wxyz")]).await.unwrap(), [0], "same name and length");
+    assert_eq!(inbox.offer(vec![file("a", b"abcd")]).await.unwrap(), [0], "it made room for the other");
 
     let gone = vec![header(vec![File { from: 2, ..file("a", b"abcd") }]), chunk(0, 2, b"cd")];
     let error = receive(&inbox, gone).await.err().unwrap();
@@ -94,7 +114,7 @@ async fn a_file_that_does_not_add_up_is_refused_and_sent_anew() {
     let wrong = vec![header(vec![a.clone()]), chunk(0, 0, b"ab"), chunk(0, 2, b"xx"), Frame::End];
     let error = receive(&inbox, wrong).await.err().unwrap();
     assert!(error.contains("not what was sent"), "{error}");
-    assert_eq!(inbox.offer(&[a.clone()]).unwrap(), [0]);
+    assert_eq!(inbox.offer(vec![a.clone()]).await.unwrap(), [0]);
     let right = vec![header(vec![a]), chunk(0, 0, b"abcd"), Frame::End];
     assert_eq!(content(&receive(&inbox, right).await.unwrap(), "a"), b"abcd");
 }
@@ -131,7 +151,7 @@ async fn frames_that_no_sender_sends_are_refused() {
     for (expected, frames) in cases {
         let error = receive(&inbox, frames).await.err().unwrap();
         assert!(error.contains(expected), "{expected}: {error}");
-        assert_eq!(inbox.offer(&[]).unwrap(), [0_u64; 0], "nothing is kept for the next case");
+        assert_eq!(inbox.offer(Vec::new()).await.unwrap(), [0_u64; 0], "nothing is kept for the next case");
     }
 }
 
@@ -148,8 +168,8 @@ fn state_with(keys: u64) -> Arc<Mvcc> {
     mvcc
 }
 
-#[test]
-fn whole_files_are_taken_from_the_receivers_own_state() {
+#[tokio::test]
+async fn whole_files_are_taken_from_the_receivers_own_state() {
     let dir = tempfile::tempdir().unwrap();
     let scratch = Scratch::open(&dir.path().join("scratch")).unwrap();
     let (own, _held) = State::new(state_with(5));
@@ -162,8 +182,8 @@ fn whole_files_are_taken_from_the_receivers_own_state() {
     };
     let equal: Vec<File> =
         files_of(5).into_iter().map(|file| File { name: "other-name".into(), ..file }).collect();
-    assert_eq!(inbox.offer(&equal).unwrap(), [equal[0].length]);
-    assert_eq!(inbox.offer(&files_of(6)).unwrap(), [0], "another state shares nothing");
+    assert_eq!(inbox.offer(equal.clone()).await.unwrap(), [equal[0].length]);
+    assert_eq!(inbox.offer(files_of(6)).await.unwrap(), [0], "another state shares nothing");
 }
 
 #[test]
