@@ -217,7 +217,7 @@ impl Consensus {
         if !self.inner.raft.is_leader() {
             return Attempt::Refused("this member does not lead".to_owned());
         }
-        let plan = match self.inner.plan(&change) {
+        let plan = match self.plan(&change).await {
             Ok(Some(plan)) => plan,
             Ok(None) => return Attempt::Done(Ok(self.members())),
             Err(error) => return Attempt::Done(Err(error)),
@@ -226,6 +226,23 @@ impl Consensus {
             Ok(_) => Attempt::Done(Ok(self.members())),
             Err(RaftError::APIError(error)) => refused(error),
             Err(RaftError::Fatal(fatal)) => stopped(&fatal),
+        }
+    }
+}
+
+impl Consensus {
+    /// What to ask of openraft. A leader that has just been elected hears of the others with its first
+    /// heartbeats: it waits for those before it says that too few answer.
+    async fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
+        let Inner { clock, options, .. } = &*self.inner;
+        let give_up = clock.now() + options.timing.election_min;
+        loop {
+            let plan = self.inner.plan(change);
+            let early = clock.now() < give_up;
+            if !early || !matches!(plan, Err(MembershipError::Unhealthy { .. })) {
+                return plan;
+            }
+            clock.sleep(options.timing.heartbeat.min(Duration::from_millis(20))).await;
         }
     }
 }

@@ -119,11 +119,19 @@ async fn a_backup_in_a_directory_is_restored_whole_or_not_at_all() {
     for (number, path) in damaged.iter().enumerate() {
         let whole = std::fs::read(path).unwrap();
         let mut flipped = whole.clone();
-        flipped[whole.len() / 2] ^= 4;
-        for bytes in [&flipped[..], &whole[..whole.len() - 1]] {
+        match flipped.get_mut(whole.len() / 2) {
+            Some(byte) => *byte ^= 4,
+            None => flipped.push(4),
+        }
+        let longer = [&whole[..], b"x"].concat();
+        for bytes in [&flipped[..], &longer, &whole[..whole.len().saturating_sub(1)]] {
+            if bytes == whole {
+                continue;
+            }
             std::fs::write(path, bytes).unwrap();
-            let error = attempt(&format!("damaged-{number}-{}", bytes.len())).await.unwrap_err();
+            let error = attempt(&format!("damaged-{number}")).await.unwrap_err();
             assert!(matches!(error, Error::Backup { .. }), "{}: {error}", path.display());
+            let _ = std::fs::remove_dir_all(root.path().join(format!("damaged-{number}")));
         }
         std::fs::write(path, whole).unwrap();
     }

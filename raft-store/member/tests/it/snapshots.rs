@@ -73,7 +73,7 @@ async fn a_member_that_was_away_gets_only_the_files_that_it_lacks() {
     let received = learner.metrics().await.unwrap().snapshots;
     println!("{} bytes the first time, {sent} the second: {received:?}", first.sent_bytes);
     assert!(received.received >= 1 && received.reused_bytes > 10_000_000, "{received:?}");
-    assert!(sent < 1_000_000, "{sent} bytes were sent again");
+    assert!(sent < first.sent_bytes / 2, "{sent} bytes were sent again");
 
     // What it shares with its old state is its own: it survives a restart and further compaction.
     learner.defragment().await.unwrap();

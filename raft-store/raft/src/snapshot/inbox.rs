@@ -61,10 +61,13 @@ impl Inbox {
 
     /// Ends an older transfer, whose connection has broken or soon will, and takes what it leaves.
     async fn turn(&self) -> Turn {
-        let mut newest = self.newest.subscribe();
-        self.newest.send_modify(|number| *number += 1);
-        newest.mark_unchanged();
-        Turn { kept: Arc::clone(&self.unfinished).lock_owned().await, newest }
+        let mut number = 0;
+        self.newest.send_modify(|newest| {
+            *newest += 1;
+            number = *newest;
+        });
+        let newest = self.newest.subscribe();
+        Turn { kept: Arc::clone(&self.unfinished).lock_owned().await, newest, number }
     }
 
     /// Prepares for these files; says how many bytes of each are there.
@@ -166,11 +169,58 @@ impl Inbox {
 struct Turn {
     kept: OwnedMutexGuard<Option<Writer>>,
     newest: watch::Receiver<u64>,
+    number: u64,
 }
 
 impl Turn {
     /// The next frame, unless somebody newer wants the turn.
-    /// Receives the files of a snapshot into a new directory, on this thread.
+    async fn next(
+        &mut self,
+        frames: &mut (impl Stream<Item = Result<Bytes, String>> + Unpin),
+    ) -> Result<Frame, io::Error> {
+        let Self { newest, number, .. } = self;
+        let superseded = async { newest.wait_for(|newest| newest != number).await.is_ok() };
+        let frame = tokio::select! {
+            biased;
+            _ = superseded => return Err(io::Error::other("a newer transfer has begun")),
+            frame = frames.next() => frame,
+        };
+        match frame {
+            Some(Ok(bytes)) => Ok(Frame::decode(bytes)?),
+            Some(Err(reason)) => Err(io::Error::other(reason)),
+            None => Err(incomplete()),
+        }
+    }
+
+    /// Does something to the directory apart from the async threads.
+    async fn step(
+        &mut self,
+        step: impl FnOnce(&mut Writer) -> Result<(), io::Error> + Send + 'static,
+    ) -> Result<(), io::Error> {
+        let mut writer = self.kept.take().ok_or_else(panicked)?;
+        let stepped = spawn_blocking(move || {
+            let result = step(&mut writer);
+            (writer, result)
+        });
+        let (writer, result) = stepped.await.ok_or_else(panicked)?;
+        *self.kept = Some(writer);
+        result
+    }
+}
+
+fn incoming(header: Header, copy: ScratchDir) -> Result<Incoming, io::Error> {
+    if header.last.term > header.vote.leader_id.term {
+        return Err(io::Error::other("the snapshot is newer than the leader that sends it"));
+    }
+    let applied = Applied {
+        index: Some(LogIndex(header.last.index)),
+        term: Term(header.last.term),
+        membership: header.membership,
+    };
+    Ok(Incoming { vote: header.vote, meta: snapshot_meta(&applied)?, copy })
+}
+
+/// Receives the files of a snapshot into a new directory, on this thread.
 pub(crate) fn receive_in_place(
     frames: impl Iterator<Item = Result<Bytes, String>>,
     scratch: &Scratch,
