@@ -117,10 +117,12 @@ pub(crate) struct Counter {
 impl Counter {
     pub(crate) fn add<T>(&self, result: &Result<T, Error>, took: Duration) {
         let counter = match result {
-            Err(error) if error.is_transient() || matches!(error, Error::Fatal { .. }) => match error.certainty() {
-                Certainty::Unknown => &self.unknown,
-                Certainty::DefinitelyNot => &self.failed,
-            },
+            Err(error) if error.is_transient() || matches!(error, Error::Fatal { .. }) => {
+                match error.certainty() {
+                    Certainty::Unknown => &self.unknown,
+                    Certainty::DefinitelyNot => &self.failed,
+                }
+            }
             _ => &self.served,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -235,8 +237,11 @@ impl Text {
 
     fn requests(&mut self, name: &str, requests: &Requests) {
         self.line(format_args!("# TYPE quorate_{name}_total counter"));
-        let outcomes =
-            [("served", requests.served), ("failed", requests.failed), ("unknown", requests.unknown)];
+        let outcomes = [
+            ("served", requests.served),
+            ("failed", requests.failed),
+            ("unknown", requests.unknown),
+        ];
         for (outcome, count) in outcomes {
             self.line(format_args!("quorate_{name}_total{{outcome=\"{outcome}\"}} {count}"));
         }
@@ -257,9 +262,7 @@ impl Text {
         self.line(format_args!("# TYPE quorate_follower_matched_index gauge"));
         for Follower { id, matched, .. } in followers {
             let matched = matched.unwrap_or_default();
-            self.line(format_args!(
-                "quorate_follower_matched_index{{member=\"{id}\"}} {matched}"
-            ));
+            self.line(format_args!("quorate_follower_matched_index{{member=\"{id}\"}} {matched}"));
         }
         self.line(format_args!("# TYPE quorate_follower_silent_seconds gauge"));
         for Follower { id, silent, .. } in followers {

@@ -9,9 +9,10 @@
 use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, Sums, Traffic};
 use crate::wire::{
-    Frame, decode_append, decode_append_reply, decode_held, decode_membership, decode_offer, decode_payload, decode_reply,
-    decode_transfer, decode_transfer_reply, decode_vote, decode_vote_reply, decode_vote_request,
-    encode_append, encode_membership, encode_offer, encode_payload, encode_vote, encode_vote_request,
+    Frame, decode_append, decode_append_reply, decode_held, decode_membership, decode_offer,
+    decode_payload, decode_reply, decode_transfer, decode_transfer_reply, decode_vote,
+    decode_vote_reply, decode_vote_request, encode_append, encode_membership, encode_offer,
+    encode_payload, encode_vote, encode_vote_request,
 };
 use bytes::Bytes;
 use std::path::Path;
@@ -140,8 +141,11 @@ mod tests {
     }
 
     fn header(names: &[(&str, u64)]) -> Frame {
-        let file =
-            |(name, length): &(&str, u64)| File { name: (*name).to_owned(), length: *length, ..File::default() };
+        let file = |(name, length): &(&str, u64)| File {
+            name: (*name).to_owned(),
+            length: *length,
+            ..File::default()
+        };
         Frame::Header(Header {
             vote: Vote::new_committed(3, 1),
             last: LogIdMsg { term: 2, index: 9 },

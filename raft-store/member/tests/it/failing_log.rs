@@ -15,10 +15,7 @@ async fn start(options: &MemberOptions, disk: &SimDisk) -> Member {
     Member::start(options.clone(), seams).await.unwrap()
 }
 
-async fn members(
-    root: &Path,
-    addresses: &[SocketAddr],
-) -> (Vec<Member>, BTreeMap<u64, SimDisk>) {
+async fn members(root: &Path, addresses: &[SocketAddr]) -> (Vec<Member>, BTreeMap<u64, SimDisk>) {
     let (mut members, mut disks) = (Vec::new(), BTreeMap::new());
     for id in (1..).take(addresses.len()) {
         let disk = SimDisk::new();

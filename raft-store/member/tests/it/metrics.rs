@@ -16,7 +16,8 @@ async fn metrics_count_what_happened_and_read_as_prometheus_reads() {
     }
     let refused = leader.range(RangeRequest::key("0").at(Revision(99))).await;
     assert!(refused.is_err());
-    let mut watch = leader.watch(WatchRequest::new(KeyRange::all()).from(Revision(1))).await.unwrap();
+    let mut watch =
+        leader.watch(WatchRequest::new(KeyRange::all()).from(Revision(1))).await.unwrap();
     watch.next().await.unwrap().unwrap();
 
     let after = leader.metrics().await.unwrap();

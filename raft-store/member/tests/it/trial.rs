@@ -96,7 +96,9 @@ impl Trial {
             count += 1;
             if self.count() == 1 {
                 // Alone, a dead member refuses as fast as it is asked.
-                quorate_seams::SystemClock::shared().sleep(std::time::Duration::from_millis(1)).await;
+                quorate_seams::SystemClock::shared()
+                    .sleep(std::time::Duration::from_millis(1))
+                    .await;
             }
         }
     }

@@ -91,7 +91,8 @@ pub(super) fn frames(
     let files = header.files.clone();
     let chunks = (0_u32..).zip(files).flat_map(move |(number, file)| {
         let chunks = Chunks::open(number, &state.join(&file.name), file.length);
-        chunks.unwrap_or_else(|error| Chunks { failed: Some(error.to_string()), ..Chunks::default() })
+        chunks
+            .unwrap_or_else(|error| Chunks { failed: Some(error.to_string()), ..Chunks::default() })
     });
     let first = std::iter::once(Ok(Frame::Header(header).encode()));
     Ok(first.chain(chunks).chain(std::iter::once(Ok(Frame::End.encode()))))

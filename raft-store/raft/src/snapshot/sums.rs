@@ -26,8 +26,7 @@ impl Sums {
     pub(crate) fn of(&self, path: &Path) -> Result<u32, io::Error> {
         let mut file = File::open(path)?;
         let found = file.metadata()?;
-        let identity =
-            (found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec());
+        let identity = (found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec());
         let lasting = found.len() >= REMEMBERED_BYTES;
         if lasting && let Some(sum) = self.lock().get(&identity) {
             return Ok(*sum);

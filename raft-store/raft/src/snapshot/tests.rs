@@ -98,7 +98,11 @@ async fn what_is_kept_of_another_file_of_that_name_is_not_used() {
     let broken = vec![header(vec![file("a", b"abcd")]), chunk(0, 0, b"ab")];
     receive(&inbox, broken).await.err().unwrap();
     assert_eq!(inbox.offer(vec![file("a", b"wxyz")]).await.unwrap(), [0], "same name and length");
-    assert_eq!(inbox.offer(vec![file("a", b"abcd")]).await.unwrap(), [0], "it made room for the other");
+    assert_eq!(
+        inbox.offer(vec![file("a", b"abcd")]).await.unwrap(),
+        [0],
+        "it made room for the other"
+    );
 
     let gone = vec![header(vec![File { from: 2, ..file("a", b"abcd") }]), chunk(0, 2, b"cd")];
     let error = receive(&inbox, gone).await.err().unwrap();
@@ -151,7 +155,11 @@ async fn frames_that_no_sender_sends_are_refused() {
     for (expected, frames) in cases {
         let error = receive(&inbox, frames).await.err().unwrap();
         assert!(error.contains(expected), "{expected}: {error}");
-        assert_eq!(inbox.offer(Vec::new()).await.unwrap(), [0_u64; 0], "nothing is kept for the next case");
+        assert_eq!(
+            inbox.offer(Vec::new()).await.unwrap(),
+            [0_u64; 0],
+            "nothing is kept for the next case"
+        );
     }
 }
 
@@ -160,9 +168,7 @@ fn state_with(keys: u64) -> Arc<Mvcc> {
     let entry = |index: u64| ApplyEntry {
         index: LogIndex(index),
         term: Term(1),
-        kind: EntryKind::Command(
-            Command::Txn(Txn::put(format!("{index}"), "v")).encode().unwrap(),
-        ),
+        kind: EntryKind::Command(Command::Txn(Txn::put(format!("{index}"), "v")).encode().unwrap()),
     };
     mvcc.apply((1..=keys).map(entry).collect()).unwrap();
     mvcc
