@@ -2,13 +2,13 @@
 
 use crate::context::Context;
 use crate::convert::{key_range, key_value, put_op, range_request, range_response};
-use crate::errors::{EMPTY_KEY, NOT_FOR_LEARNERS, status};
+use crate::errors::{EMPTY_KEY, KEY_NOT_FOUND, NOT_FOR_LEARNERS, status};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::kv_server::Kv;
 use crate::range_stream::{Chunks, range_stream};
 use crate::txn;
-use quorate_store::{Consistency, Op, OpResponse, Store, Txn, TxnResponse};
-use quorate_types::Revision;
+use quorate_store::{Consistency, Error, Op, OpResponse, Store, Txn, TxnResponse};
+use quorate_types::{LeaseId, Revision};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
@@ -16,6 +16,15 @@ use tonic::{Request, Response, Status};
 pub(crate) struct KvService(pub(crate) Context);
 
 impl KvService {
+    /// Whether there is a lease: a put looks for it before it looks for its key, a transaction does
+    /// not (etcd's rule).
+    async fn knows(&self, lease: LeaseId) -> bool {
+        !matches!(
+            self.0.member.lease_time_to_live(lease).await,
+            Err(Error::LeaseNotFound(_))
+        )
+    }
+
     /// Runs a transaction of one operation.
     async fn one(&self, op: Op) -> Result<(Revision, OpResponse), Status> {
         let TxnResponse { revision, mut responses, .. } =
@@ -58,7 +67,17 @@ impl Kv for KvService {
         &self,
         request: Request<pb::PutRequest>,
     ) -> Result<Response<pb::PutResponse>, Status> {
-        match self.one(Op::Put(put_op(request.into_inner()))).await? {
+        let put = put_op(request.into_inner());
+        let lease = put.lease;
+        let answer = self.one(Op::Put(put)).await;
+        if let Err(refused) = &answer
+            && refused.message() == KEY_NOT_FOUND
+            && lease != LeaseId::NONE
+            && !self.knows(lease).await
+        {
+            return Err(status(Error::LeaseNotFound(lease)));
+        }
+        match answer? {
             (revision, OpResponse::Put { prev_kv }) => Ok(Response::new(pb::PutResponse {
                 header: Some(self.0.header(revision)),
                 prev_kv: prev_kv.map(key_value),

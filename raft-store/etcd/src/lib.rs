@@ -2,7 +2,11 @@
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
 //! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance (but for its
-//! snapshot), the gRPC health service, `/health` and `/metrics`.
+//! snapshot), Lock, Election, the gRPC health service, reflection, and over HTTP the JSON gateway,
+//! `/health`, `/livez`, `/readyz`, `/version` and `/metrics`. `COMPATIBILITY.md` says more.
+//!
+//! Every call passes `calls` on its way, where it is checked and counted; the gateway and the recipes
+//! (`concurrency`) are callers like any other.
 //!
 //! Invariants: messages, error codes and error texts are etcd's, since clients compare them. What may
 //! have happened is answered with a code that clients do not repeat writes on. The events of a
