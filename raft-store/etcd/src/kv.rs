@@ -20,10 +20,7 @@ impl KvService {
     /// Whether there is a lease: a put looks for it before it looks for its key, a transaction does
     /// not (etcd's rule).
     async fn knows(&self, lease: LeaseId) -> bool {
-        !matches!(
-            self.0.member.lease_time_to_live(lease).await,
-            Err(Error::LeaseNotFound(_))
-        )
+        !matches!(self.0.member.lease_time_to_live(lease).await, Err(Error::LeaseNotFound(_)))
     }
 
     /// Runs a transaction of one operation.

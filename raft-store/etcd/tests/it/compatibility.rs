@@ -40,13 +40,25 @@ const ROWS: &[Row] = &[
         ],
         "a progress request that comes too early is answered as soon as all is told, not dropped",
     ),
-    Row("Lease/LeaseGrant", &[DIFFERENTIAL, "lease::short_ones_are_made_longer_and_keys_are_told_on_demand"], ""),
+    Row(
+        "Lease/LeaseGrant",
+        &[DIFFERENTIAL, "lease::short_ones_are_made_longer_and_keys_are_told_on_demand"],
+        "",
+    ),
     Row("Lease/LeaseRevoke", &[DIFFERENTIAL], ""),
-    Row("Lease/LeaseKeepAlive", &["lease::what_is_not_there_has_no_time_to_live", DIFFERENTIAL], ""),
+    Row(
+        "Lease/LeaseKeepAlive",
+        &["lease::what_is_not_there_has_no_time_to_live", DIFFERENTIAL],
+        "",
+    ),
     Row("Lease/LeaseTimeToLive", &[DIFFERENTIAL], ""),
     Row("Lease/LeaseLeases", &[DIFFERENTIAL], "sorted by id, not by when they end"),
     Row("Cluster/MemberList", &[ETCDCTL], ""),
-    Row("Maintenance/Alarm", &["health::an_alarm_makes_it_unhealthy_unless_it_is_excluded", ETCDCTL], ""),
+    Row(
+        "Maintenance/Alarm",
+        &["health::an_alarm_makes_it_unhealthy_unless_it_is_excluded", ETCDCTL],
+        "",
+    ),
     Row("Maintenance/Status", &["health::one_version_is_told_everywhere", ETCDCTL], ""),
     Row("Maintenance/Defragment", &[ETCDCTL], ""),
     Row("Maintenance/HashKV", &[DIFFERENTIAL], ""),
@@ -64,22 +76,45 @@ const ROWS: &[Row] = &[
 /// Paths of plain HTTP, likewise.
 const PATHS: &[Row] = &[
     Row("/health", &["health::health_and_checks_are_told_in_etcds_words"], ""),
-    Row("/livez, /readyz and their checks", &["health::health_and_checks_are_told_in_etcds_words"], ""),
+    Row(
+        "/livez, /readyz and their checks",
+        &["health::health_and_checks_are_told_in_etcds_words"],
+        "",
+    ),
     Row("/version", &["health::one_version_is_told_everywhere"], ""),
     Row("/metrics", &["metrics::operations_and_calls_are_counted"], "see below"),
-    Row("/v3/…, /v3beta/…", &["gateway::failures_have_etcds_words_codes_and_statuses", "differential::gateway::json_is_answered_as_a_stock_etcd_answers_it"], "no websockets"),
+    Row(
+        "/v3/…, /v3beta/…",
+        &[
+            "gateway::failures_have_etcds_words_codes_and_statuses",
+            "differential::gateway::json_is_answered_as_a_stock_etcd_answers_it",
+        ],
+        "no websockets",
+    ),
     Row("gRPC reflection", &["reflection::services_are_listed"], "not in etcd"),
 ];
 
 /// Metrics of etcd that are missing here, and why.
 const MISSING: &[(&str, &str)] = &[
     ("etcd_debugging_disk_backend_commit_*", "steps of bbolt's commits"),
-    ("etcd_debugging_mvcc_db_compaction_*, etcd_debugging_mvcc_index_compaction_*", "steps of bbolt's compaction"),
-    ("etcd_debugging_mvcc_keys_total", "there is no index in memory whose size could be told at no cost"),
-    ("etcd_debugging_mvcc_pending_events_total, etcd_debugging_mvcc_slow_watcher_total", "watchers have no queues here, only cursors"),
+    (
+        "etcd_debugging_mvcc_db_compaction_*, etcd_debugging_mvcc_index_compaction_*",
+        "steps of bbolt's compaction",
+    ),
+    (
+        "etcd_debugging_mvcc_keys_total",
+        "there is no index in memory whose size could be told at no cost",
+    ),
+    (
+        "etcd_debugging_mvcc_pending_events_total, etcd_debugging_mvcc_slow_watcher_total",
+        "watchers have no queues here, only cursors",
+    ),
     ("etcd_debugging_snap_*, etcd_snap_*", "there are no snapshot files in the path of writes"),
     ("etcd_debugging_store_*", "etcd's v2 store"),
-    ("etcd_disk_backend_commit_duration_seconds", "there is no commit of a backend in the path of writes"),
+    (
+        "etcd_disk_backend_commit_duration_seconds",
+        "there is no commit of a backend in the path of writes",
+    ),
     ("etcd_disk_wal_fsync_duration_seconds_bucket and _sum", "syncs are counted, not timed"),
     ("etcd_grpc_proxy_*", "there is no proxy"),
     ("etcd_network_peer_*", "not measured"),
@@ -94,7 +129,8 @@ fn root() -> PathBuf {
 /// Every method of the .proto files, `Service/Method`, in their order.
 fn methods() -> Vec<String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
-    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     let mut methods = Vec::new();
     for file in files {
