@@ -1,5 +1,6 @@
 //! The listening end: all services on one port, with HTTP for health and metrics beside them.
 
+use crate::auth::AuthService;
 use crate::calls::CallsLayer;
 use crate::cluster::ClusterService;
 use crate::concurrency::{ElectionService, LockService};
@@ -10,15 +11,16 @@ use crate::http;
 use crate::kv::KvService;
 use crate::lease::LeaseService;
 use crate::maintenance::MaintenanceService;
-use crate::reflection;
 use crate::proto::election_server::election_server::ElectionServer;
 use crate::proto::health_server::health_server::HealthServer;
 use crate::proto::lock_server::lock_server::LockServer;
+use crate::proto::servers::auth_server::AuthServer;
 use crate::proto::servers::cluster_server::ClusterServer;
 use crate::proto::servers::kv_server::KvServer;
 use crate::proto::servers::lease_server::LeaseServer;
 use crate::proto::servers::maintenance_server::MaintenanceServer;
 use crate::proto::servers::watch_server::WatchServer;
+use crate::reflection;
 use crate::socket::accept;
 use crate::watch::WatchService;
 use axum::response::{IntoResponse, Response};
@@ -83,7 +85,10 @@ impl Listener {
                 tracing::error!(%error, "clients are no longer served");
             }
         });
-        let followed = spawn(Arc::clone(&context).follow_leaders());
+        let rules = Arc::clone(&context.rules);
+        let followed = spawn(async move {
+            tokio::join!(Arc::clone(&context).follow_leaders(), rules.watch_leader());
+        });
         Server { task, followed, alive }
     }
 }
@@ -95,14 +100,13 @@ fn services(context: &Context) -> Routes {
     let grpc = Routes::new(kv)
         .add_service(WatchServer::new(WatchService(shared())))
         .add_service(LeaseServer::new(LeaseService(shared())))
+        .add_service(AuthServer::new(AuthService(shared())))
         .add_service(ClusterServer::new(ClusterService(shared())))
         .add_service(MaintenanceServer::new(MaintenanceService(shared())))
         .add_service(HealthServer::new(HealthService(shared())))
         .prepare();
     let (lock, election) = (LockService(grpc.clone()), ElectionService(grpc.clone()));
-    let grpc = grpc
-        .add_service(LockServer::new(lock))
-        .add_service(ElectionServer::new(election));
+    let grpc = grpc.add_service(LockServer::new(lock)).add_service(ElectionServer::new(election));
     match reflection::services() {
         Some(reflected) => grpc.add_service(reflected.0).add_service(reflected.1),
         None => grpc,
@@ -113,9 +117,8 @@ fn services(context: &Context) -> Routes {
 fn routes(context: &Context, calls: &CallsLayer) -> Routes {
     let grpc = services(context);
     let gateway = gateway::router(&calls.layer(grpc.clone()), &context.descriptors);
-    let plain = http::routes(context)
-        .merge(gateway)
-        .layer(axum::middleware::from_fn(http::allow_origins));
+    let plain =
+        http::routes(context).merge(gateway).layer(axum::middleware::from_fn(http::allow_origins));
     Routes::from(grpc.into_axum_router().merge(plain).fallback(unknown)).prepare()
 }
 

@@ -12,7 +12,14 @@ use tokio::process::Command;
 async fn etcdctl(program: &Path, addr: SocketAddr, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .env("ETCDCTL_API", "3")
-        .args(["--endpoints", &addr.to_string(), "--dial-timeout", "10s", "--command-timeout", "20s"])
+        .args([
+            "--endpoints",
+            &addr.to_string(),
+            "--dial-timeout",
+            "10s",
+            "--command-timeout",
+            "20s",
+        ])
         .args(arguments)
         .output()
         .await
@@ -61,7 +68,16 @@ async fn jobs(program: &Path) {
 async fn watch(program: &Path, own: &Own) {
     let mut watch = Command::new(program)
         .env("ETCDCTL_API", "3")
-        .args(["--endpoints", &own.addr.to_string(), "watch", "w", "--prefix", "--prev-kv", "--rev", "1"])
+        .args([
+            "--endpoints",
+            &own.addr.to_string(),
+            "watch",
+            "w",
+            "--prefix",
+            "--prev-kv",
+            "--rev",
+            "1",
+        ])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -142,7 +158,10 @@ async fn python(package: &str, script: &str) {
     };
     let imported = run(&["-c", &format!("import {package}")]).output().await.unwrap();
     if !imported.status.success() {
-        println!("SKIP: {} has no package {package}: name one that has in PYTHON", python.display());
+        println!(
+            "SKIP: {} has no package {package}: name one that has in PYTHON",
+            python.display()
+        );
         return;
     }
     let own = Own::start().await;

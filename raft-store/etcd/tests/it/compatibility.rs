@@ -11,11 +11,18 @@ struct Row(&'static str, &'static [&'static str], &'static str);
 const DIFFERENTIAL: &str = "differential::answers_are_those_of_a_stock_etcd";
 const ETCDCTL: &str = "clients::etcdctl_of_this_machine";
 
+const AUTH_SWITCH: &str = "auth::service::authentication_is_switched_on_by_a_root_and_off_again";
+const REAL_AUTH: &str = "auth::real::a_real_etcd_answers_alike";
+const AUTH_ETCDCTL: &str = "auth::etcdctl::stock_etcdctl_administrates_users";
+
 const ROWS: &[Row] = &[
     Row("KV/Range", &[DIFFERENTIAL, "failures::of_keys"], ""),
     Row(
         "KV/RangeStream",
-        &["range_stream::chunks_together_are_the_range"],
+        &[
+            "range_stream::chunks_together_are_the_range",
+            "auth::recipes::chunks_locks_and_elections_are_their_callers",
+        ],
         "etcd 3.7's; without a path in the gateway, as there",
     ),
     Row("KV/Put", &[DIFFERENTIAL, "failures::of_sizes"], ""),
@@ -40,16 +47,54 @@ const ROWS: &[Row] = &[
         ],
         "a progress request that comes too early is answered as soon as all is told, not dropped",
     ),
-    Row("Lease/LeaseGrant", &[DIFFERENTIAL, "lease::short_ones_are_made_longer_and_keys_are_told_on_demand"], ""),
+    Row(
+        "Lease/LeaseGrant",
+        &[DIFFERENTIAL, "lease::short_ones_are_made_longer_and_keys_are_told_on_demand"],
+        "",
+    ),
     Row("Lease/LeaseRevoke", &[DIFFERENTIAL], ""),
-    Row("Lease/LeaseKeepAlive", &["lease::what_is_not_there_has_no_time_to_live", DIFFERENTIAL], ""),
+    Row(
+        "Lease/LeaseKeepAlive",
+        &["lease::what_is_not_there_has_no_time_to_live", DIFFERENTIAL],
+        "",
+    ),
     Row("Lease/LeaseTimeToLive", &[DIFFERENTIAL], ""),
     Row("Lease/LeaseLeases", &[DIFFERENTIAL], "sorted by id, not by when they end"),
     Row("Cluster/MemberList", &[ETCDCTL], ""),
-    Row("Maintenance/Alarm", &["health::an_alarm_makes_it_unhealthy_unless_it_is_excluded", ETCDCTL], ""),
+    Row(
+        "Maintenance/Alarm",
+        &["health::an_alarm_makes_it_unhealthy_unless_it_is_excluded", ETCDCTL],
+        "",
+    ),
     Row("Maintenance/Status", &["health::one_version_is_told_everywhere", ETCDCTL], ""),
     Row("Maintenance/Defragment", &[ETCDCTL], ""),
     Row("Maintenance/HashKV", &[DIFFERENTIAL], ""),
+    Row("Auth/AuthEnable", &[AUTH_SWITCH, REAL_AUTH], ""),
+    Row("Auth/AuthDisable", &[AUTH_SWITCH, REAL_AUTH], ""),
+    Row("Auth/AuthStatus", &[AUTH_SWITCH], ""),
+    Row(
+        "Auth/Authenticate",
+        &[REAL_AUTH, "auth::tokens::a_token_of_one_member_is_good_on_the_others_at_once"],
+        "",
+    ),
+    Row("Auth/UserAdd", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserGet", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserList", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserDelete", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserChangePassword", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserGrantRole", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserRevokeRole", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleAdd", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleGet", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleList", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleDelete", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleGrantPermission", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleRevokePermission", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row(
+        "Maintenance/Snapshot",
+        &["snapshot::into_etcd::a_real_etcd_restored_from_our_snapshot_equals_ours"],
+        "",
+    ),
     Row("Lock/Lock", &["lock::one_holds_it_and_the_next_gets_it_when_he_lets_go"], ""),
     Row("Lock/Unlock", &["lock::one_holds_it_and_the_next_gets_it_when_he_lets_go"], ""),
     Row("Election/Campaign", &["election::leaders_follow_each_other_and_observers_see_them"], ""),
@@ -64,22 +109,45 @@ const ROWS: &[Row] = &[
 /// Paths of plain HTTP, likewise.
 const PATHS: &[Row] = &[
     Row("/health", &["health::health_and_checks_are_told_in_etcds_words"], ""),
-    Row("/livez, /readyz and their checks", &["health::health_and_checks_are_told_in_etcds_words"], ""),
+    Row(
+        "/livez, /readyz and their checks",
+        &["health::health_and_checks_are_told_in_etcds_words"],
+        "",
+    ),
     Row("/version", &["health::one_version_is_told_everywhere"], ""),
     Row("/metrics", &["metrics::operations_and_calls_are_counted"], "see below"),
-    Row("/v3/…, /v3beta/…", &["gateway::failures_have_etcds_words_codes_and_statuses", "differential::gateway::json_is_answered_as_a_stock_etcd_answers_it"], "no websockets"),
+    Row(
+        "/v3/…, /v3beta/…",
+        &[
+            "gateway::failures_have_etcds_words_codes_and_statuses",
+            "differential::gateway::json_is_answered_as_a_stock_etcd_answers_it",
+        ],
+        "no websockets",
+    ),
     Row("gRPC reflection", &["reflection::services_are_listed"], "not in etcd"),
 ];
 
 /// Metrics of etcd that are missing here, and why.
 const MISSING: &[(&str, &str)] = &[
     ("etcd_debugging_disk_backend_commit_*", "steps of bbolt's commits"),
-    ("etcd_debugging_mvcc_db_compaction_*, etcd_debugging_mvcc_index_compaction_*", "steps of bbolt's compaction"),
-    ("etcd_debugging_mvcc_keys_total", "there is no index in memory whose size could be told at no cost"),
-    ("etcd_debugging_mvcc_pending_events_total, etcd_debugging_mvcc_slow_watcher_total", "watchers have no queues here, only cursors"),
+    (
+        "etcd_debugging_mvcc_db_compaction_*, etcd_debugging_mvcc_index_compaction_*",
+        "steps of bbolt's compaction",
+    ),
+    (
+        "etcd_debugging_mvcc_keys_total",
+        "there is no index in memory whose size could be told at no cost",
+    ),
+    (
+        "etcd_debugging_mvcc_pending_events_total, etcd_debugging_mvcc_slow_watcher_total",
+        "watchers have no queues here, only cursors",
+    ),
     ("etcd_debugging_snap_*, etcd_snap_*", "there are no snapshot files in the path of writes"),
     ("etcd_debugging_store_*", "etcd's v2 store"),
-    ("etcd_disk_backend_commit_duration_seconds", "there is no commit of a backend in the path of writes"),
+    (
+        "etcd_disk_backend_commit_duration_seconds",
+        "there is no commit of a backend in the path of writes",
+    ),
     ("etcd_disk_wal_fsync_duration_seconds_bucket and _sum", "syncs are counted, not timed"),
     ("etcd_grpc_proxy_*", "there is no proxy"),
     ("etcd_network_peer_*", "not measured"),
@@ -94,7 +162,8 @@ fn root() -> PathBuf {
 /// Every method of the .proto files, `Service/Method`, in their order.
 fn methods() -> Vec<String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
-    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     let mut methods = Vec::new();
     for file in files {
@@ -111,10 +180,13 @@ fn methods() -> Vec<String> {
     methods
 }
 
-/// The names of all tests of this program, `module::test`.
+/// The names of all tests, `module::test` of this program and `program::module::test` of the others.
 fn tests() -> Vec<String> {
     let mut tests = Vec::new();
-    gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), "", &mut tests);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for (program, within) in [("it", ""), ("auth", "auth::"), ("snapshot", "snapshot::")] {
+        gather(&dir.join(program), within, &mut tests);
+    }
     tests
 }
 
@@ -158,7 +230,7 @@ fn page() -> String {
     let mut text = String::from(
         "# Compatibility with etcd\n\n\
          Written by a test of `raft-store/etcd`; `UPDATE=1` writes it anew. The tests named here are \
-         in `raft-store/etcd/tests/it`.\n\n## Calls\n\n",
+         in `raft-store/etcd/tests`, those without the name of a folder in `it`.\n\n## Calls\n\n",
     );
     let methods = methods();
     let row = |method: &String| match known.get(method.as_str()) {

@@ -28,8 +28,7 @@ async fn leaders_follow_each_other_and_observers_see_them() {
     election.proclaim(proclaim).await.unwrap();
     assert_eq!(soon(observed.message()).await.unwrap().unwrap().kv.unwrap().value, "v2");
     let mut other = election.clone();
-    let waiting =
-        quorate_seams::spawn(async move { other.campaign(campaign(second, "w1")).await });
+    let waiting = quorate_seams::spawn(async move { other.campaign(campaign(second, "w1")).await });
     until("the second claim", || async { own.keys("e").await == ["e/77", "e/78"] }).await;
     let told = election.leader(name()).await.unwrap().into_inner();
     assert_eq!(told.kv.unwrap().value, "v2");
@@ -49,8 +48,10 @@ async fn a_leader_that_campaigns_again_only_changes_its_value() {
     let own = Own::start().await;
     let mut election = ElectionClient::new(own.channel.clone());
     let lease = own.grant(5, 60).await;
-    let first = election.campaign(campaign(lease, "v1")).await.unwrap().into_inner().leader.unwrap();
-    let again = election.campaign(campaign(lease, "v2")).await.unwrap().into_inner().leader.unwrap();
+    let first =
+        election.campaign(campaign(lease, "v1")).await.unwrap().into_inner().leader.unwrap();
+    let again =
+        election.campaign(campaign(lease, "v2")).await.unwrap().into_inner().leader.unwrap();
     assert_eq!(first, again);
     let told = election.leader(LeaderRequest { name: "e".into() }).await.unwrap().into_inner();
     assert_eq!(told.kv.unwrap().value, "v2");

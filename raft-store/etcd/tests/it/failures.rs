@@ -85,11 +85,8 @@ async fn of_transactions() {
     is(kv.txn(txn(outer)).await, INVALID, "too many operations in txn request");
     let twice = vec![op(Op::RequestPut(put("a", "1"))), op(Op::RequestPut(put("a", "2")))];
     is(kv.txn(txn(twice)).await, INVALID, "duplicate key given in txn request");
-    let delete = pb::DeleteRangeRequest {
-        key: "a".into(),
-        range_end: "c".into(),
-        ..Default::default()
-    };
+    let delete =
+        pb::DeleteRangeRequest { key: "a".into(), range_end: "c".into(), ..Default::default() };
     let overlap = vec![op(Op::RequestDeleteRange(delete)), op(Op::RequestPut(put("b", "2")))];
     is(kv.txn(txn(overlap)).await, INVALID, "duplicate key given in txn request");
     is(kv.txn(txn(vec![pb::RequestOp::default()])).await, INVALID, "key not found");

@@ -114,8 +114,7 @@ async fn metadata_goes_with_a_request() {
     let found = send(own.addr, "POST", "/v3/kv/range", headers, r#"{"key":"Zm9v"}"#).await;
     assert_eq!(found.status, 200);
     let metrics = get(own.addr, "/metrics").await.body;
-    let count =
-        r#"etcd_server_client_requests_total{client_api_version="9.9.9",type="unary"} 1"#;
+    let count = r#"etcd_server_client_requests_total{client_api_version="9.9.9",type="unary"} 1"#;
     assert!(metrics.contains(count), "{metrics}");
     own.stop().await;
 }

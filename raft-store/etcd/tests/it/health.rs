@@ -3,9 +3,9 @@
 use crate::http::{get, send};
 use crate::own::{Own, soon};
 use quorate_etcd::ServerOptions;
+use quorate_etcd::proto::health::HealthCheckRequest;
 use quorate_etcd::proto::health::health_check_response::ServingStatus;
 use quorate_etcd::proto::health::health_client::HealthClient;
-use quorate_etcd::proto::health::HealthCheckRequest;
 use tonic::Code;
 
 fn of(service: &str) -> HealthCheckRequest {
@@ -42,7 +42,10 @@ async fn health_and_checks_are_told_in_etcds_words() {
     let verbose = get(own.addr, "/readyz?verbose&exclude=linearizable_read").await;
     let told = "[+]data_corruption ok\n[+]serializable_read ok\n[+]non_learner ok\nok\n";
     assert_eq!((verbose.status, verbose.body.as_str()), (200, told));
-    assert_eq!(get(own.addr, "/readyz/linearizable_read?verbose").await.body, "[+]linearizable_read ok\nok\n");
+    assert_eq!(
+        get(own.addr, "/readyz/linearizable_read?verbose").await.body,
+        "[+]linearizable_read ok\nok\n"
+    );
     assert_eq!(get(own.addr, "/livez/nothing").await.status, 404);
     let posted = send(own.addr, "POST", "/health", "", "").await;
     assert!(posted.status == 405 && posted.head.contains("allow: get"), "{posted:?}");
@@ -54,7 +57,8 @@ async fn health_and_checks_are_told_in_etcds_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_makes_it_unhealthy_unless_it_is_excluded() {
     let own = Own::with(ServerOptions::default(), |options| options.quota(1)).await;
-    let put = quorate_etcd::proto::etcdserverpb::PutRequest { key: "k".into(), ..Default::default() };
+    let put =
+        quorate_etcd::proto::etcdserverpb::PutRequest { key: "k".into(), ..Default::default() };
     let refused = own.kv().put(put).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert_eq!(refused.message(), "etcdserver: mvcc: database space exceeded");

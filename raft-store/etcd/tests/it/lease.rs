@@ -36,11 +36,7 @@ async fn short_ones_are_made_longer_and_keys_are_told_on_demand() {
     }
     own.grant(7, 100).await;
     for key in ["b", "a"] {
-        let put = pb::PutRequest {
-            key: key.to_owned().into(),
-            lease: 7,
-            ..Default::default()
-        };
+        let put = pb::PutRequest { key: key.to_owned().into(), lease: 7, ..Default::default() };
         own.kv().put(put).await.unwrap();
     }
     let ask = |keys| pb::LeaseTimeToLiveRequest { id: 7, keys };

@@ -49,8 +49,9 @@ async fn a_lease_that_ends_lets_go_and_one_that_is_none_is_refused() {
     let revoke = quorate_etcd::proto::etcdserverpb::LeaseRevokeRequest { id: lease };
     let mut waiting = lock.clone();
     let next = own.grant(9, 60).await;
-    let waiting =
-        quorate_seams::spawn(async move { waiting.lock(LockRequest { name: "l".into(), lease: next }).await });
+    let waiting = quorate_seams::spawn(async move {
+        waiting.lock(LockRequest { name: "l".into(), lease: next }).await
+    });
     until("the second claim", || async { own.keys("l").await.len() == 2 }).await;
     own.lease().lease_revoke(revoke).await.unwrap();
     assert_eq!(soon(waiting.join()).await.unwrap().unwrap().into_inner().key, "l/9");

@@ -57,7 +57,11 @@ async fn operations_and_calls_are_counted() {
             0.0,
         ),
     ] {
-        assert!((value(&page, name) - expected).abs() < f64::EPSILON, "{name}: {}", value(&page, name));
+        assert!(
+            (value(&page, name) - expected).abs() < f64::EPSILON,
+            "{name}: {}",
+            value(&page, name)
+        );
     }
     for name in [
         "etcd_disk_wal_fsync_duration_seconds_count",

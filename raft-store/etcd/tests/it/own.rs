@@ -87,11 +87,7 @@ pub(crate) fn prefixed(prefix: &str) -> pb::RangeRequest {
     if let Some(last) = end.last_mut() {
         *last += 1;
     }
-    pb::RangeRequest {
-        key: prefix.to_owned().into(),
-        range_end: end.into(),
-        ..Default::default()
-    }
+    pb::RangeRequest { key: prefix.to_owned().into(), range_end: end.into(), ..Default::default() }
 }
 
 pub(crate) async fn channel(addr: SocketAddr) -> Channel {

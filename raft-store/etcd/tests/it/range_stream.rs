@@ -31,9 +31,14 @@ async fn chunks_together_are_the_range() {
         own.put(&format!("k{number:02}"), "v").await;
     }
     own.put("k00", "again").await;
-    for (limit, revision, keys_only) in
-        [(0, 0, false), (5, 0, false), (10, 0, true), (25, 20, false), (57, 0, false), (56, 0, true)]
-    {
+    for (limit, revision, keys_only) in [
+        (0, 0, false),
+        (5, 0, false),
+        (10, 0, true),
+        (25, 20, false),
+        (57, 0, false),
+        (56, 0, true),
+    ] {
         let range = pb::RangeRequest { limit, revision, keys_only, ..prefixed("k") };
         let told = chunks(&own, range.clone()).await.unwrap();
         let expected = own.kv().range(range).await.unwrap().into_inner();

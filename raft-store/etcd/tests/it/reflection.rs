@@ -1,10 +1,10 @@
 //! Tools that ask a server what it serves.
 
 use crate::own::{Own, soon};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1::ServerReflectionRequest;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_are_listed() {
@@ -19,7 +19,8 @@ async fn services_are_listed() {
         panic!("another answer: {answer:?}");
     };
     let names: Vec<_> = listed.service.iter().map(|service| service.name.as_str()).collect();
-    for name in ["etcdserverpb.KV", "etcdserverpb.Watch", "v3lockpb.Lock", "grpc.health.v1.Health"] {
+    for name in ["etcdserverpb.KV", "etcdserverpb.Watch", "v3lockpb.Lock", "grpc.health.v1.Health"]
+    {
         assert!(names.contains(&name), "{name} among {names:?}");
     }
     own.stop().await;

@@ -44,7 +44,8 @@ impl Stock {
         };
         let dir = TempDir::new().unwrap();
         let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let (client, peer) = (format!("http://{addr}"), format!("http://127.0.0.1:{}", free_port()));
+        let (client, peer) =
+            (format!("http://{addr}"), format!("http://127.0.0.1:{}", free_port()));
         let process = Command::new(program)
             .args(["--name", "s", "--data-dir", dir.path().join("d").to_str().unwrap()])
             .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])

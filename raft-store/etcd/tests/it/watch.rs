@@ -153,17 +153,11 @@ async fn one_revision_comes_whole_unless_fragments_were_asked_for() {
             value: vec![7; 700_000].into(),
             ..Default::default()
         };
-        let op = |put| pb::RequestOp {
-            request: Some(pb::request_op::Request::RequestPut(put)),
-        };
+        let op = |put| pb::RequestOp { request: Some(pb::request_op::Request::RequestPut(put)) };
         pb::TxnRequest { success: (0..count).map(put).map(op).collect(), ..Default::default() }
     };
     own.kv().txn(large(2)).await.unwrap();
-    let range = pb::DeleteRangeRequest {
-        key: "k".into(),
-        range_end: "l".into(),
-        prev_kv: false,
-    };
+    let range = pb::DeleteRangeRequest { key: "k".into(), range_end: "l".into(), prev_kv: false };
     let told = whole.next().await;
     assert_eq!((told.events.len(), told.fragment), (2, false));
     let told = parts.next().await;
@@ -194,7 +188,8 @@ async fn one_revision_comes_whole_unless_fragments_were_asked_for() {
 async fn filters_leave_out_and_nobody_watches_nothing() {
     let own = Own::start().await;
     let mut stream = Stream::open(&own).await;
-    let deletions = pb::WatchCreateRequest { filters: vec![0, 99], range_end: "\0".into(), ..on("") };
+    let deletions =
+        pb::WatchCreateRequest { filters: vec![0, 99], range_end: "\0".into(), ..on("") };
     assert!(!stream.create(deletions).await.canceled, "no key is the first key there can be");
     own.put("a", "1").await;
     let delete = pb::DeleteRangeRequest { key: "a".into(), ..Default::default() };

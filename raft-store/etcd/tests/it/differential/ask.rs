@@ -52,9 +52,7 @@ impl Asked {
             Operation::Grant(grant) => said(self.lease.lease_grant(grant).await),
             Operation::Revoke(revoke) => said(self.lease.lease_revoke(revoke).await),
             Operation::TimeToLive(ask) => said(self.lease.lease_time_to_live(ask).await),
-            Operation::Leases => {
-                said(self.lease.lease_leases(pb::LeaseLeasesRequest {}).await)
-            }
+            Operation::Leases => said(self.lease.lease_leases(pb::LeaseLeasesRequest {}).await),
             Operation::KeepAlive(renew) => said(self.renew(renew).await),
         }
     }

@@ -38,7 +38,8 @@ async fn answers_are_those_of_a_stock_etcd() {
     let seed = number("SEED").unwrap_or(1);
     let clock = Seams::system().clock;
     let end = clock.now() + LIMIT;
-    let (mut ours, mut theirs) = (Asked::new(own.channel.clone()), Asked::new(stock.channel.clone()));
+    let (mut ours, mut theirs) =
+        (Asked::new(own.channel.clone()), Asked::new(stock.channel.clone()));
     let mut draw = Draw::new(seed);
     let mut recent: VecDeque<Operation> = VecDeque::new();
     let mut done = 0;
@@ -64,7 +65,10 @@ async fn answers_are_those_of_a_stock_etcd() {
         }
     }
     same_hash(&own, &stock, seed, done).await;
-    println!("{done} operations of seed {seed} were answered alike, {} watches told alike", draw.watches());
+    println!(
+        "{done} operations of seed {seed} were answered alike, {} watches told alike",
+        draw.watches()
+    );
     own.stop().await;
 }
 

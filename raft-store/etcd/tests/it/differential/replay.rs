@@ -63,7 +63,8 @@ pub(super) async fn same_events(own: &Own, stock: &Stock, draw: &mut Draw, seed:
 /// Everything from the start of a watch up to the last of two changes that are made for it.
 async fn told(channel: &Channel, watch: pb::WatchCreateRequest) -> Told {
     let key = watch.key.clone();
-    let create = pb::WatchRequest { request_union: Some(RequestUnion::CreateRequest(watch.clone())) };
+    let create =
+        pb::WatchRequest { request_union: Some(RequestUnion::CreateRequest(watch.clone())) };
     let requests = futures::stream::iter([create]).chain(futures::stream::pending());
     let mut client = WatchClient::new(channel.clone()).max_decoding_message_size(usize::MAX);
     let mut answers = client.watch(requests).await.unwrap().into_inner();
