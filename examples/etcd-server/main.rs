@@ -8,10 +8,10 @@
 //!
 //! Every member of a cluster is told the same `--initial-cluster` and token; ids follow from both.
 
-use quorate_etcd::{Listener, Peer, ServerOptions};
+use quorate_etcd::{InitialCluster, Listener, Peer, ServerOptions};
 use quorate_member::{Member, MemberOptions};
 use quorate_seams::Seams;
-use quorate_types::{ClusterId, MemberId};
+use quorate_types::MemberId;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use tokio::signal::unix::{SignalKind, signal};
@@ -84,27 +84,22 @@ impl Flags {
         let cluster = self.get("initial-cluster", &alone);
         let token = self.get("initial-cluster-token", "etcd-cluster");
         let clients = self.get("listen-client-urls", "http://127.0.0.1:2379").to_owned();
+        let initial = InitialCluster::parse(cluster, token)?;
+        let missing = || format!("--initial-cluster does not name {name:?}: add it");
+        let id = initial.named(name).ok_or_else(missing)?.id;
         let mut peers = BTreeMap::new();
         let mut addresses = BTreeMap::new();
-        let mut own = None;
-        for member in cluster.split(',') {
-            let (peer, url) = member
-                .split_once('=')
-                .ok_or_else(|| format!("--initial-cluster: {member:?} is not NAME=URL"))?;
-            let id = MemberId(hash(&[token, url]));
-            let mut told = Peer { name: peer.to_owned(), ..Peer::default() };
-            told.peer_urls = vec![url.to_owned()];
-            if peer == name {
-                own = Some(id);
+        for member in &initial.members {
+            let mut told = Peer { name: member.name.clone(), ..Peer::default() };
+            told.peer_urls.clone_from(&member.peer_urls);
+            if member.id == id {
                 told.client_urls = clients.split(',').map(str::to_owned).collect();
             }
-            addresses.insert(id, address(url)?.to_string());
-            peers.insert(id, told);
+            addresses.insert(member.id, address(&member.peer_urls.join(","))?.to_string());
+            peers.insert(member.id, told);
         }
-        let id = own.ok_or_else(|| format!("--initial-cluster does not name {name:?}: add it"))?;
         let data_dir = self.get("data-dir", "default.etcd");
-        let cluster = ClusterId(hash(&[token, cluster]));
-        let options = MemberOptions::new(cluster, id, data_dir, address(listen)?);
+        let options = MemberOptions::new(initial.cluster, id, data_dir, address(listen)?);
         Ok((options.peers(addresses), peers))
     }
 }
@@ -115,11 +110,4 @@ fn address(urls: &str) -> Result<SocketAddr, Failure> {
     let host = first.strip_prefix("http://").unwrap_or(first).trim_end_matches('/');
     let host = host.replace("localhost", "127.0.0.1");
     host.parse().map_err(|error| format!("{first:?} is not http://IP:PORT: {error}").into())
-}
-
-/// FNV-1a: the same numbers on every machine and in every version. Never zero.
-fn hash(parts: &[&str]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.fold(0xcbf2_9ce4_8422_2325, step).max(1)
 }

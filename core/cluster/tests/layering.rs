@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-agent", AGENT),
     ("quorate-executor", &["quorate-types"]),
     ("quorate-process", &["quorate-types", "quorate-seams", "quorate-executor"]),
+    ("quorate-bolt", &[]),
     ("quorate-log", BASE),
     ("quorate-mvcc", &["quorate-types", "quorate-seams", "quorate-store", "quorate-auth"]),
     (
@@ -45,7 +46,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "quorate-etcd",
-        &["quorate-types", "quorate-seams", "quorate-store", "quorate-auth", "quorate-member"],
+        &[
+            "quorate-types",
+            "quorate-seams",
+            "quorate-store",
+            "quorate-auth",
+            "quorate-member",
+            "quorate-bolt",
+        ],
     ),
     ("quorate", &["*"]),
     ("quorate-sim", &["*"]),

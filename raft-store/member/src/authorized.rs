@@ -76,6 +76,22 @@ impl Authorized {
         self.judge(|auth, caller| auth.check_read(caller, range))
     }
 
+    /// As [`Core::page`].
+    ///
+    /// # Errors
+    /// [`AuthError`] while authentication is on, or as for [`Store::range`].
+    pub async fn page(&self, mut request: RangeRequest) -> Result<RangeResponse, Error> {
+        if request.consistency == Consistency::Linearizable {
+            self.core.inner.consensus.read_barrier().await?;
+            request.consistency = Consistency::Serializable;
+        }
+        let state = self.core.inner.state()?;
+        let entered = self.enter(&state, |auth, caller| auth.check_read(caller, &request.range))?;
+        let response = self.core.page(request).await?;
+        self.still(&state, entered)?;
+        Ok(response)
+    }
+
     /// Changes users and roles; gives the store's revision, which stays as it is.
     ///
     /// # Errors

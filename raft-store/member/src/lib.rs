@@ -54,7 +54,7 @@ mod watching;
 
 pub use authorized::Authorized;
 #[cfg(feature = "node")]
-pub use backup::{Restore, restore};
+pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
 #[cfg(feature = "node")]
 pub use error::Error;
@@ -65,6 +65,7 @@ pub use member_core::Core;
 #[cfg(feature = "node")]
 pub use options::MemberOptions;
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
+    Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
+    MachineEffects, MachineError, MachineView, Operations, StoredLease,
 };
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};

@@ -11,7 +11,7 @@ use crate::sweep;
 use crate::watching::Watches;
 use quorate_auth::SimpleTokens;
 use quorate_log::RaftLog;
-use quorate_mvcc::{HashKv, Mvcc};
+use quorate_mvcc::{HashKv, History, Mvcc};
 use quorate_raft::{Consensus, Inbound, Options, Parts};
 use quorate_seams::{Seams, TaskSet, spawn_blocking, timeout};
 use quorate_store::{Error, Status, Store};
@@ -144,6 +144,21 @@ impl Core {
         let state = self.inner.state()?;
         let hash = spawn_blocking(move || state.hash_kv(revision)).await;
         hash.unwrap_or_else(|| Err(Error::Fatal { reason: "hash panicked".into() }))
+    }
+
+    /// Tells all that this member has applied, as it is at one moment, on a thread that may block;
+    /// serving goes on meanwhile.
+    ///
+    /// # Errors
+    /// The state cannot be read, the teller failed, or the member has stopped.
+    pub async fn history<T: Send + 'static>(
+        &self,
+        tell: impl FnOnce(&History<'_>) -> Result<T, quorate_mvcc::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let state = self.inner.state()?;
+        let told = spawn_blocking(move || state.history(tell)).await;
+        let told = told.ok_or_else(|| Error::Fatal { reason: "telling the state panicked".into() });
+        Ok(told??)
     }
 
     /// Hands leadership to another voter, and what is left of the leases with it. Does nothing if

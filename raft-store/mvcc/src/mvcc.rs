@@ -10,10 +10,11 @@ use crate::hash::{self, HashKv};
 use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
 use crate::lease_changes::{LeaseChanges, LeaseFeed};
 use crate::meta::{Meta, founding, identify};
+use crate::operations::{Counter, Operations};
 use crate::space::Space;
 use crate::watch::{self, Pulled, Ring, Watcher};
 use crate::{
-    Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read,
+    Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, page, read,
 };
 use bytes::Bytes;
 use quorate_auth::{AuthState, TokenSink};
@@ -42,6 +43,7 @@ pub struct Mvcc {
     leases: LeaseFeed,
     auth: SharedAuth,
     space: Space,
+    counter: Counter,
 }
 
 impl Mvcc {
@@ -70,6 +72,7 @@ impl Mvcc {
             leases: LeaseFeed::default(),
             auth: SharedAuth::new(auth),
             space: Space::default(),
+            counter: Counter::default(),
         }))
     }
 
@@ -98,6 +101,7 @@ impl Mvcc {
         self.publish(effects.meta);
         self.leases.publish(&effects.leases);
         self.ring.publish(effects.revisions);
+        self.counter.applied(&effects.outcomes);
         Ok(effects.outcomes)
     }
 
@@ -140,6 +144,7 @@ impl Mvcc {
     /// [`Refusal::EmptyKey`], [`Refusal::Compacted`], [`Refusal::FutureRevision`], or
     /// [`Refusal::Fatal`] if the database fails.
     pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
+        self.counter.read();
         db::read(&*self.db, |view| {
             let meta = Meta::load(view)?;
             match read::check(request, &meta) {
@@ -147,6 +152,28 @@ impl Mvcc {
                 Err(refusal) => Ok(Err(refusal)),
             }
         })?
+    }
+
+    /// The first keys of a range, as many as the limit says, in byte order: sorting and filtering are
+    /// left undone. Stops there, and counts only what it returns.
+    ///
+    /// # Errors
+    /// As [`Mvcc::range`].
+    pub fn page(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
+        self.counter.read();
+        db::read(&*self.db, |view| {
+            let meta = Meta::load(view)?;
+            match read::check(request, &meta) {
+                Ok(at) => page::page(view, request, at, meta.revision).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        })?
+    }
+
+    /// What has been done to the state since it was opened.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        self.counter.counts()
     }
 
     /// Watches a range. [`Refusal::Compacted`] comes as the only item of the stream.
@@ -381,6 +408,27 @@ impl Mvcc {
         self.publish(meta);
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
+    }
+
+    /// Makes a state whose changes were written by other means than applying stand where they end.
+    pub(crate) fn begin_at(&self, meta: Meta) -> Result<(), Error> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = db::Batch::default();
+        let (key, value) = meta.encode();
+        batch.put(Family::Meta, key, value);
+        self.db.write(&batch)?;
+        self.db.flush()?;
+        self.auth.replace(db::read(&*self.db, auth::load)?);
+        let revision = meta.revision;
+        self.publish(meta);
+        self.leases.reload();
+        self.space.forget();
+        self.ring.replace(revision);
+        Ok(())
+    }
+
+    pub(crate) fn db(&self) -> &dyn StateDb {
+        &*self.db
     }
 
     fn meta(&self) -> Meta {

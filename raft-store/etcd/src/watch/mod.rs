@@ -30,7 +30,6 @@ impl Watch for WatchService {
         &self,
         request: Request<Streaming<pb::WatchRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        self.0.require_leader(request.metadata())?;
         let credentials = Credentials::of(request.metadata(), request.extensions());
         let session = Session::new(Arc::clone(&self.0), credentials, request.into_inner());
         Ok(Response::new(session.answers()))

@@ -8,5 +8,6 @@ mod client;
 mod cluster;
 mod etcdctl;
 mod real;
+mod recipes;
 mod service;
 mod tokens;

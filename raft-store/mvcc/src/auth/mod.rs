@@ -8,9 +8,11 @@
 
 mod records;
 mod shared;
+mod tables;
 
 pub(crate) use records::{load, rows};
 pub(crate) use shared::SharedAuth;
+pub(crate) use tables::{table_rows, tables};
 
 use quorate_auth::{AuthState, TokenChange};
 use std::sync::Arc;

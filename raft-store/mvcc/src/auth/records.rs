@@ -11,23 +11,23 @@ use prost::Message;
 use quorate_auth::{Access, AuthState, Changed, Permission, Role, User};
 use quorate_store::KeyRange;
 
-const STATUS: &[u8] = b"s";
-const USER: u8 = b'u';
-const ROLE: u8 = b'r';
+pub(super) const STATUS: &[u8] = b"s";
+pub(super) const USER: u8 = b'u';
+pub(super) const ROLE: u8 = b'r';
 
 #[derive(Clone, PartialEq, Message)]
-struct StatusMessage {
+pub(super) struct StatusMessage {
     #[prost(bool, tag = "1")]
-    enabled: bool,
+    pub(super) enabled: bool,
     #[prost(uint64, tag = "2")]
-    revision: u64,
+    pub(super) revision: u64,
 }
 
 /// etcd's `authpb.User`.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct UserMessage {
     #[prost(bytes = "bytes", tag = "1")]
-    name: Bytes,
+    pub(super) name: Bytes,
     #[prost(bytes = "bytes", tag = "2")]
     password: Bytes,
     #[prost(string, repeated, tag = "3")]
@@ -47,7 +47,7 @@ pub(crate) struct OptionsMessage {
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct RoleMessage {
     #[prost(bytes = "bytes", tag = "1")]
-    name: Bytes,
+    pub(super) name: Bytes,
     #[prost(message, repeated, tag = "2")]
     permissions: Vec<PermissionMessage>,
 }

@@ -7,6 +7,7 @@ mod auth;
 mod conformance;
 mod durability;
 mod etcd;
+mod history;
 mod install;
 mod script;
 mod single;
