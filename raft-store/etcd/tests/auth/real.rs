@@ -338,6 +338,11 @@ async fn a_real_etcd_answers_alike() {
         }
         let (ours, theirs) = known[who].both(&step).await;
         assert_eq!(ours, theirs, "seed {seed}, step {at}: {step:?} by {:?}", USERS[who]);
+        if matches!(step, Step::Disable) && ours.is_ok() {
+            // A token that is void is still looked at by old releases, though nothing is checked.
+            known.fill(anonymous.clone());
+            signed_in.fill(false);
+        }
         if ours.is_ok() { granted += 1 } else { refused += 1 }
     }
     assert!(granted > STEPS / 10 && refused > STEPS / 10, "{granted} granted, {refused} refused");
