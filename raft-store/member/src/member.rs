@@ -134,6 +134,17 @@ impl Member {
         self.inner.core.wait_ready(limit).await
     }
 
+    /// Waits until the member takes no part any more: `Ok` once it was shut down or killed. A process
+    /// that serves a member ends with the error, after [`Member::kill`]: from a failed write or sync on
+    /// the member acknowledges nothing, and only a new start, which proves what is really on disk, can
+    /// go on.
+    ///
+    /// # Errors
+    /// What the member met: a failed or full disk, damage.
+    pub async fn ended(&self) -> Result<(), Error> {
+        Ok(self.inner.core.consensus().ended().await?)
+    }
+
     /// The hash of everything at a revision, equal on all members that have applied it and
     /// comparable with etcd's.
     ///
