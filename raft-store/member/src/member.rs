@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// One running member of a replicated store. Clones share it; it implements [`Store`], and every
-/// member accepts every request, whoever leads.
+/// One running member of a replicated store. Clones share it; it implements
+/// [`Store`](quorate_store::Store), and every member accepts every request, whoever leads.
 ///
 /// Dropping the last clone closes its sockets and stops it without handing over leadership; use
 /// [`Member::shutdown`].
