@@ -2,12 +2,14 @@
 
 use crate::context::Context;
 use crate::convert::{key_range, key_value, put_op, range_request, range_response};
-use crate::errors::status;
+use crate::errors::{EMPTY_KEY, NOT_FOR_LEARNERS, status};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::kv_server::Kv;
+use crate::range_stream::{Chunks, range_stream};
 use crate::txn;
-use quorate_store::{Op, OpResponse, Store, Txn, TxnResponse};
+use quorate_store::{Consistency, Op, OpResponse, Store, Txn, TxnResponse};
 use quorate_types::Revision;
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 #[derive(Debug)]
@@ -30,11 +32,23 @@ fn unexpected(response: &OpResponse) -> Status {
 
 #[tonic::async_trait]
 impl Kv for KvService {
+    type RangeStreamStream = Chunks;
+
+    async fn range_stream(
+        &self,
+        request: Request<pb::RangeRequest>,
+    ) -> Result<Response<Chunks>, Status> {
+        Ok(Response::new(range_stream(Arc::clone(&self.0), request.into_inner())?))
+    }
+
     async fn range(
         &self,
         request: Request<pb::RangeRequest>,
     ) -> Result<Response<pb::RangeResponse>, Status> {
         let request = range_request(request.into_inner())?;
+        if self.0.rules.is_learner() && request.consistency == Consistency::Linearizable {
+            return Err(Status::failed_precondition(NOT_FOR_LEARNERS));
+        }
         let response = self.0.member.range(request).await.map_err(status)?;
         let header = self.0.header(response.revision);
         Ok(Response::new(range_response(header, response)))
@@ -58,6 +72,9 @@ impl Kv for KvService {
         request: Request<pb::DeleteRangeRequest>,
     ) -> Result<Response<pb::DeleteRangeResponse>, Status> {
         let pb::DeleteRangeRequest { key, range_end, prev_kv } = request.into_inner();
+        if key.is_empty() {
+            return Err(Status::invalid_argument(EMPTY_KEY));
+        }
         match self.one(Op::Delete { range: key_range(key, range_end), prev_kv }).await? {
             (revision, OpResponse::Delete { deleted, prev_kvs }) => {
                 Ok(Response::new(pb::DeleteRangeResponse {

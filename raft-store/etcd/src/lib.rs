@@ -26,23 +26,31 @@
 //! # Ok(()) }
 //! ```
 
+mod calls;
 mod cluster;
+mod concurrency;
 mod context;
 mod convert;
+mod descriptors;
 mod errors;
+mod gateway;
 mod health;
+mod http;
 mod kv;
 mod lease;
 mod maintenance;
 mod metrics;
 pub mod proto;
+mod range_stream;
+mod reflection;
 mod server;
 mod socket;
 mod txn;
+mod version;
 mod watch;
 
 pub use context::{Peer, ServerOptions};
 pub use server::{Listener, Server};
 
 /// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.
-pub const ETCD_VERSION: &str = "3.5.13";
+pub const ETCD_VERSION: &str = "3.6.14";

@@ -1,6 +1,5 @@
 //! The Maintenance service; its snapshot and its hash of the whole database are not served yet.
 
-use crate::ETCD_VERSION;
 use crate::context::Context;
 use crate::errors::{MEMBER_NOT_FOUND, status};
 use crate::proto::etcdserverpb as pb;
@@ -67,7 +66,7 @@ impl Maintenance for MaintenanceService {
         };
         Ok(Response::new(pb::StatusResponse {
             header: Some(self.0.header(now.revision)),
-            version: ETCD_VERSION.to_owned(),
+            version: self.0.options.version.clone(),
             db_size: size,
             leader: now.leader.map_or(0, |leader| leader.0),
             raft_index: last.0,

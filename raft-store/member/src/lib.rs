@@ -63,5 +63,6 @@ pub use member_core::Core;
 pub use options::MemberOptions;
 pub use quorate_mvcc::{
     Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
+    Operations,
 };
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};

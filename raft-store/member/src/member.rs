@@ -108,6 +108,12 @@ impl Member {
         self.inner.options.cluster
     }
 
+    /// Its heartbeats and elections.
+    #[must_use]
+    pub fn timing(&self) -> quorate_raft::Timing {
+        self.inner.options.timing
+    }
+
     /// The address that it listens on for other members.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {

@@ -37,6 +37,16 @@ impl Inner {
         found.unwrap_or_else(|| Err(Error::Fatal { reason: "a read panicked".to_owned() }))
     }
 
+    /// The first keys of a range, read off the async threads.
+    async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        if request.consistency == Consistency::Linearizable {
+            self.consensus.read_barrier().await?;
+        }
+        let state = self.state()?;
+        let found = spawn_blocking(move || state.page(&request)).await;
+        found.unwrap_or_else(|| Err(Error::Fatal { reason: "a read panicked".to_owned() }))
+    }
+
     fn lease_seconds(&self, ttl: Duration) -> Result<i64, Error> {
         let limit = limits::MAX_LEASE_TTL_SECONDS;
         let round_up = u64::from(ttl.subsec_nanos() > 0);
@@ -62,6 +72,18 @@ impl Inner {
             || -> BoxFuture<'_, _> { Box::pin(self.leases.serve(&self.consensus, method, &asked)) };
         let answer = self.consensus.ask_leader(method, body, &here).await?;
         crate::leases::decode_left(&answer).ok_or(Error::LeaseNotFound(id))
+    }
+}
+
+impl Core {
+    /// The first keys of a range, as many as the limit says, in byte order; sort and filter are
+    /// passed over. It reads no further, and counts only what it returns: a large range read piece by
+    /// piece at one revision is read once.
+    ///
+    /// # Errors
+    /// As for [`Store::range`].
+    pub async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.inner.page(request).await
     }
 }
 
