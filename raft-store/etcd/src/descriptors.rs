@@ -79,7 +79,10 @@ mod tests {
         assert_eq!(Kind::of(&watch), Kind::BothStream);
         let stream = descriptors.method("etcdserverpb.KV/RangeStream").unwrap();
         assert_eq!(Kind::of(&stream), Kind::ServerStream);
-        assert_eq!(descriptors.methods().filter(|(service, ..)| service == "v3lockpb.Lock").count(), 2);
+        assert_eq!(
+            descriptors.methods().filter(|(service, ..)| service == "v3lockpb.Lock").count(),
+            2
+        );
         assert!(descriptors.method("etcdserverpb.KV/Nothing").is_none());
     }
 }

@@ -56,15 +56,16 @@ impl Health for HealthService {
         }
         let service = Self(self.0.clone());
         let changes = self.0.member.status_watch();
-        let answers = stream::unfold((service, changes, None), async |(service, mut changes, told)| {
-            loop {
-                let now = service.serving();
-                if told != Some(now) {
-                    return Some((Ok(answer(now)), (service, changes, Some(now))));
+        let answers =
+            stream::unfold((service, changes, None), async |(service, mut changes, told)| {
+                loop {
+                    let now = service.serving();
+                    if told != Some(now) {
+                        return Some((Ok(answer(now)), (service, changes, Some(now))));
+                    }
+                    changes.changed().await.ok()?;
                 }
-                changes.changed().await.ok()?;
-            }
-        });
+            });
         Ok(Response::new(answers.boxed()))
     }
 }

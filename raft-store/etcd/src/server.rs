@@ -10,7 +10,6 @@ use crate::http;
 use crate::kv::KvService;
 use crate::lease::LeaseService;
 use crate::maintenance::MaintenanceService;
-use crate::reflection;
 use crate::proto::election_server::election_server::ElectionServer;
 use crate::proto::health_server::health_server::HealthServer;
 use crate::proto::lock_server::lock_server::LockServer;
@@ -19,6 +18,7 @@ use crate::proto::servers::kv_server::KvServer;
 use crate::proto::servers::lease_server::LeaseServer;
 use crate::proto::servers::maintenance_server::MaintenanceServer;
 use crate::proto::servers::watch_server::WatchServer;
+use crate::reflection;
 use crate::socket::accept;
 use crate::watch::WatchService;
 use axum::response::{IntoResponse, Response};
@@ -100,9 +100,7 @@ fn services(context: &Context) -> Routes {
         .add_service(HealthServer::new(HealthService(shared())))
         .prepare();
     let (lock, election) = (LockService(grpc.clone()), ElectionService(grpc.clone()));
-    let grpc = grpc
-        .add_service(LockServer::new(lock))
-        .add_service(ElectionServer::new(election));
+    let grpc = grpc.add_service(LockServer::new(lock)).add_service(ElectionServer::new(election));
     match reflection::services() {
         Some(reflected) => grpc.add_service(reflected.0).add_service(reflected.1),
         None => grpc,
@@ -113,9 +111,8 @@ fn services(context: &Context) -> Routes {
 fn routes(context: &Context, calls: &CallsLayer) -> Routes {
     let grpc = services(context);
     let gateway = gateway::router(&calls.layer(grpc.clone()), &context.descriptors);
-    let plain = http::routes(context)
-        .merge(gateway)
-        .layer(axum::middleware::from_fn(http::allow_origins));
+    let plain =
+        http::routes(context).merge(gateway).layer(axum::middleware::from_fn(http::allow_origins));
     Routes::from(grpc.into_axum_router().merge(plain).fallback(unknown)).prepare()
 }
 

@@ -54,15 +54,24 @@ mod watching;
 pub use backup::{Restore, restore};
 pub use custom::Executed;
 #[cfg(feature = "node")]
+pub use data_dir::owner;
+#[cfg(feature = "node")]
 pub use error::Error;
 pub use integrity::Integrity;
 #[cfg(feature = "node")]
 pub use member::Member;
 pub use member_core::Core;
 #[cfg(feature = "node")]
-pub use options::MemberOptions;
+pub use options::{MemberOptions, PeerSockets};
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
-    Operations,
+    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView, Operations,
 };
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};
+/// Sockets and TLS of members and clients.
+#[cfg(feature = "node")]
+pub mod net {
+    pub use quorate_transport::{
+        Caller, ClientTls, KeepAlive, ListenError, ServerTls, Socket, Sockets, TlsError,
+        TlsOptions, TlsVersion, Url, UrlError, describe, self_signed,
+    };
+}

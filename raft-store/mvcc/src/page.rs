@@ -22,9 +22,9 @@ pub(crate) fn page(
     let mut piece = Piece { request, kvs: Vec::new(), more: false };
     match at {
         None => current(view, &request.range, &mut piece)?,
-        Some(at) => scan_past(view, &request.range, at, &mut |change| {
-            piece.take(|| changed(view, change))
-        })?,
+        Some(at) => {
+            scan_past(view, &request.range, at, &mut |change| piece.take(|| changed(view, change)))?
+        }
     }
     let count = u64::try_from(piece.kvs.len()).unwrap_or(u64::MAX);
     Ok(RangeResponse { revision, kvs: piece.kvs, count, more: piece.more })

@@ -10,7 +10,7 @@
 //! overwritten; a file that is short, long or damaged is refused before anything is made of it.
 
 use crate::consensus::Consensus;
-use crate::membership::{ClusterMember, Role};
+use crate::membership::{ClusterMember, Role, node_of};
 use crate::scratch::Scratch;
 use crate::snapshot::{Outgoing, receive_in_place};
 use crate::types::{Membership, Node, StoredMembership, Vote, log_id};
@@ -159,7 +159,7 @@ pub fn restore(
 
 fn membership(members: &[ClusterMember]) -> Result<StoredMembership, io::Error> {
     let nodes: BTreeMap<u64, Node> =
-        members.iter().map(|member| (member.id.0, Node { addr: member.addr.clone() })).collect();
+        members.iter().map(|member| (member.id.0, node_of(member))).collect();
     let voters = members.iter().filter(|member| member.role == Role::Voter);
     let voters: BTreeSet<u64> = voters.map(|member| member.id.0).collect();
     let membership = Membership::new(vec![voters], nodes).map_err(io::Error::other)?;

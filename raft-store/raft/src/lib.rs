@@ -32,7 +32,7 @@ mod wire;
 pub use backup::{Restored, restore};
 pub use consensus::{Consensus, Leadership, Parts};
 pub use error::Error;
-pub use inbound::leader_reply;
+pub use inbound::{decode_description, leader_reply};
 pub use membership::{ClusterMember, MembershipChange, MembershipError, Role};
 pub use options::{Options, Timing};
 pub use requests::Attempt;

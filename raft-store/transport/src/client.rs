@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use quorate_raft::{CallError, Lane, Method, Peer, Transport};
+use quorate_raft::{CallError, ClusterMember, Lane, Method, Peer, Transport, decode_description};
 use quorate_seams::{SharedClock, timeout};
-use quorate_types::MemberId;
+use quorate_types::{ClusterId, MemberId};
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::pin::Pin;
@@ -104,6 +104,27 @@ fn endpoint(keep_alive: KeepAlive) -> Endpoint {
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+}
+
+/// Asks a member which cluster it belongs to and who else does, before anything is known about it.
+///
+/// # Errors
+/// What kept it from answering in time.
+pub async fn describe(
+    urls: &[Url],
+    tls: Option<ClientTls>,
+    keep_alive: KeepAlive,
+) -> Result<(ClusterId, Vec<ClusterMember>), String> {
+    let dialer = Dialer::new(urls.to_vec(), tls.map(Arc::new));
+    let channel = endpoint(keep_alive)
+        .timeout(keep_alive.timeout)
+        .connect_with_connector(dialer)
+        .await
+        .map_err(|error| error.to_string())?;
+    let request = Request { method: Method::Describe.number(), body: Bytes::new() };
+    let reply = PeerClient::new(channel).call(request).await;
+    let body = reply.map_err(|status| status.message().to_owned())?.into_inner().body;
+    decode_description(body).map_err(|error| error.to_string())
 }
 
 /// Bodies on their way out, as a type without lifetimes: the compiler cannot prove a call over a

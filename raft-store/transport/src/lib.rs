@@ -13,7 +13,7 @@ mod net;
 mod server;
 mod tls;
 
-pub use client::{GrpcTransport, KeepAlive};
+pub use client::{GrpcTransport, KeepAlive, describe};
 pub use identity::Identity;
 pub use net::{Caller, ListenError, Socket, Sockets, Url, UrlError};
 pub use server::{Listener, Server};

@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn messages_are_counted_however_they_are_cut() {
-        let stream = [&[0, 0, 0, 0, 3, 1, 2, 3][..], &[0, 0, 0, 0, 0], &[1, 0, 0, 0, 1, 9]].concat();
+        let stream =
+            [&[0, 0, 0, 0, 3, 1, 2, 3][..], &[0, 0, 0, 0, 0], &[1, 0, 0, 0, 1, 9]].concat();
         for cut in 1..=stream.len() {
             let mut frames = Frames::default();
             let found = stream.chunks(cut).map(|piece| frames.pass(piece));

@@ -124,7 +124,8 @@ impl Ledger {
     pub(crate) fn client(&self, streams: bool, version: &str) {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         // Looked up without a copy in all but the first call of a version.
-        let known = clients.iter_mut().find(|((kind, name), _)| *kind == streams && name == version);
+        let known =
+            clients.iter_mut().find(|((kind, name), _)| *kind == streams && name == version);
         if let Some((_, count)) = known {
             *count += 1;
         } else {

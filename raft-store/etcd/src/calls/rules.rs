@@ -3,7 +3,7 @@
 
 use super::ledger::Ledger;
 use crate::descriptors::Kind;
-use crate::errors::{INVALID_CLIENT_VERSION, NOT_FOR_LEARNERS, NO_LEADER};
+use crate::errors::{INVALID_CLIENT_VERSION, NO_LEADER, NOT_FOR_LEARNERS};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use quorate_member::{Member, Role};
@@ -102,11 +102,7 @@ fn is_for_learners(service: &str, method: &str) -> bool {
 }
 
 /// Resolves once there has been no leader for so long; never if the member has stopped.
-async fn leaderless(
-    mut status: watch::Receiver<Standing>,
-    clock: SharedClock,
-    patience: Duration,
-) {
+async fn leaderless(mut status: watch::Receiver<Standing>, clock: SharedClock, patience: Duration) {
     loop {
         if status.wait_for(|now| now.leader.is_none()).await.is_err() {
             return std::future::pending().await;
@@ -150,7 +146,8 @@ pub(super) fn number(code: Code) -> usize {
 pub(super) fn translate(headers: &mut HeaderMap) {
     let Some(failed) = Status::from_header_map(headers) else { return };
     let Some(sizes) = too_large(failed.code(), failed.message()) else { return };
-    let told = Status::resource_exhausted(format!("grpc: received message larger than max {sizes}"));
+    let told =
+        Status::resource_exhausted(format!("grpc: received message larger than max {sizes}"));
     if let Err(error) = told.add_header(headers) {
         tracing::debug!(%error, "a failure is told in other words");
     }
@@ -171,8 +168,7 @@ mod tests {
     #[test]
     fn too_large_a_message_is_told_in_the_words_that_clients_know() {
         let mut headers = HeaderMap::new();
-        let words =
-            "Error, decoded message length too large: found 9 bytes, the limit is: 7 bytes";
+        let words = "Error, decoded message length too large: found 9 bytes, the limit is: 7 bytes";
         Status::out_of_range(words).add_header(&mut headers).unwrap();
         translate(&mut headers);
         let told = Status::from_header_map(&headers).unwrap();

@@ -64,8 +64,7 @@ impl Caller {
         &self,
         create: pb::WatchCreateRequest,
     ) -> Result<Streaming<pb::WatchResponse>, Status> {
-        let create =
-            pb::WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
+        let create = pb::WatchRequest { request_union: Some(RequestUnion::CreateRequest(create)) };
         // The stream ends with its reader, not after its only request.
         let requests = futures::stream::iter([create]).chain(futures::stream::pending());
         let mut client =

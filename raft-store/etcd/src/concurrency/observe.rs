@@ -71,11 +71,8 @@ impl Observer {
     async fn begin(&mut self, found: electionpb::LeaderResponse) -> Result<(), Status> {
         let key = found.kv.as_ref().map(|kv| kv.key.clone()).unwrap_or_default();
         let revision = found.header.as_ref().map_or(0, |header| header.revision);
-        let watch = pb::WatchCreateRequest {
-            key,
-            start_revision: revision + 1,
-            ..Default::default()
-        };
+        let watch =
+            pb::WatchCreateRequest { key, start_revision: revision + 1, ..Default::default() };
         self.leading = Some(self.caller.watch(watch).await?);
         self.outbox.push_back(found);
         Ok(())
@@ -113,10 +110,7 @@ fn is(event: &Event, kind: EventType) -> bool {
 }
 
 /// One answer of a watch may hold several revisions.
-fn at_its_revision(
-    header: Option<pb::ResponseHeader>,
-    kv: KeyValue,
-) -> electionpb::LeaderResponse {
+fn at_its_revision(header: Option<pb::ResponseHeader>, kv: KeyValue) -> electionpb::LeaderResponse {
     let revision = kv.mod_revision;
     let header = header.map(|header| pb::ResponseHeader { revision, ..header });
     electionpb::LeaderResponse { header, kv: Some(kv) }

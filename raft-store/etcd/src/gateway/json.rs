@@ -28,9 +28,7 @@ pub(super) fn write(message: &MessageDescriptor, protobuf: Bytes) -> Result<Vec<
     let message =
         DynamicMessage::decode(message.clone(), protobuf).map_err(|error| internal(&error))?;
     let mut json = serde_json::Serializer::new(Vec::new());
-    message
-        .serialize_with_options(&mut json, &WRITTEN)
-        .map_err(|error| internal(&error))?;
+    message.serialize_with_options(&mut json, &WRITTEN).map_err(|error| internal(&error))?;
     Ok(json.into_inner())
 }
 
@@ -117,7 +115,8 @@ mod tests {
     fn defaults_are_left_out_and_large_numbers_are_text() {
         let descriptors = Descriptors::load();
         let status = descriptors.method("etcdserverpb.KV/Txn").unwrap().output();
-        let header = pb::ResponseHeader { revision: i64::MAX, cluster_id: u64::MAX, ..Default::default() };
+        let header =
+            pb::ResponseHeader { revision: i64::MAX, cluster_id: u64::MAX, ..Default::default() };
         let put = pb::PutResponse { header: Some(pb::ResponseHeader::default()), prev_kv: None };
         let response = pb::response_op::Response::ResponsePut(put);
         let txn = pb::TxnResponse {

@@ -47,12 +47,12 @@ pub(crate) fn router(calls: &Calls<Routes>, descriptors: &Descriptors) -> Router
         for prefix in PREFIXES {
             let (caller, descriptor) = (Caller(calls.clone()), descriptor.clone());
             let handler = move |request: Request| {
-                let gate = Gate { caller: caller.clone(), path: method, method: descriptor.clone() };
+                let gate =
+                    Gate { caller: caller.clone(), path: method, method: descriptor.clone() };
                 gate.answer(request)
             };
-            let route = post(handler).fallback(async || {
-                (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n")
-            });
+            let route = post(handler)
+                .fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n"));
             router = router.route(&format!("{prefix}{path}"), route);
         }
     }

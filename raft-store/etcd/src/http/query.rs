@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn parameters_are_read_as_browsers_write_them() {
-        let query = Query::read(Some("serializable=true&exclude=NOSPACE&exclude=A%42&verbose&x=%4"));
+        let query =
+            Query::read(Some("serializable=true&exclude=NOSPACE&exclude=A%42&verbose&x=%4"));
         assert!(query.is("serializable", "true") && query.has("verbose"));
         assert!(query.lists("exclude", "NOSPACE") && query.lists("exclude", "AB"));
         assert!(query.is("x", "%4") && !query.has("y"));

@@ -83,7 +83,10 @@ fn failed_writes(context: &Context) -> u64 {
 }
 
 fn failed_reads(context: &Context) -> u64 {
-    ["Range", "RangeStream"].iter().map(|method| ended(context, "KV", method, Code::Unavailable)).sum()
+    ["Range", "RangeStream"]
+        .iter()
+        .map(|method| ended(context, "KV", method, Code::Unavailable))
+        .sum()
 }
 
 /// What the member holds, and what it has done with it.
@@ -127,7 +130,11 @@ pub(super) async fn storage(page: &mut Page, context: &Context) {
         ("etcd_debugging_mvcc_events_total", "Events sent.", read(&counts.events_sent)),
         ("etcd_debugging_lease_granted_total", "Leases granted here.", granted),
         ("etcd_debugging_lease_revoked_total", "Leases revoked here.", revoked),
-        ("etcd_debugging_lease_renewed_total", "Leases renewed here.", read(&counts.leases_renewed)),
+        (
+            "etcd_debugging_lease_renewed_total",
+            "Leases renewed here.",
+            read(&counts.leases_renewed),
+        ),
     ] {
         page.one(name, Type::Counter, help, value);
     }
@@ -152,8 +159,7 @@ pub(super) fn checks(page: &mut Page, context: &Context) {
     page.head(name, Type::Counter, "Checks made.");
     for counts in made() {
         for (status, count) in [("success", &counts.passed), ("error", &counts.failed)] {
-            let labels =
-                [("name", counts.check.name()), ("status", status), ("type", counts.path)];
+            let labels = [("name", counts.check.name()), ("status", status), ("type", counts.path)];
             page.value(name, &labels, read(count));
         }
     }

@@ -48,11 +48,7 @@ impl Dialer {
         let (host, port) = url.host_and_port().ok_or(io::ErrorKind::InvalidInput)?;
         let tcp = TcpStream::connect((host, port)).await?;
         tcp.set_nodelay(true)?;
-        if url.is_secure() {
-            self.tls()?.connect(host, url, tcp).await
-        } else {
-            Ok(Box::new(tcp))
-        }
+        if url.is_secure() { self.tls()?.connect(host, url, tcp).await } else { Ok(Box::new(tcp)) }
     }
 
     fn tls(&self) -> io::Result<&ClientTls> {

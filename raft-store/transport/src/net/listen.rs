@@ -175,7 +175,9 @@ impl Door {
         loop {
             let connection = match bound {
                 Bound::Tcp(listener) => listener.accept().await.map(|(tcp, _)| Raw::Tcp(tcp)),
-                Bound::Unix(listener, _) => listener.accept().await.map(|(unix, _)| Raw::Unix(unix)),
+                Bound::Unix(listener, _) => {
+                    listener.accept().await.map(|(unix, _)| Raw::Unix(unix))
+                }
             };
             match connection {
                 Ok(raw) if self.takes.tls => {

@@ -45,7 +45,8 @@ impl FromStr for Url {
         if address.contains('/') {
             return Err(UrlError::Path(text.to_owned()));
         }
-        let known = url.host_and_port().is_some_and(|(host, _)| !host.contains(':') || host.len() > 1);
+        let known =
+            url.host_and_port().is_some_and(|(host, _)| !host.contains(':') || host.len() > 1);
         if known { Ok(url) } else { Err(UrlError::Address(text.to_owned())) }
     }
 }

@@ -1,8 +1,8 @@
 //! Cipher suites by name.
 
 use super::options::TlsError;
-use rustls::crypto::ring::{cipher_suite as ours, default_provider};
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{cipher_suite as ours, default_provider};
 use rustls::{ProtocolVersion, SupportedCipherSuite};
 
 /// The suites of TLS 1.2 that are supported, under the names that Go has or had for them.

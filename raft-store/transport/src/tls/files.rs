@@ -13,11 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where systems keep the authorities that everybody trusts.
-const SYSTEM: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+const SYSTEM: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// A certificate and its key, read again for every handshake.
 #[derive(Debug)]
@@ -87,7 +84,8 @@ fn content<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> TlsError + '_ {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = read(path)?;
-    let found: Result<Vec<_>, pki_types::pem::Error> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found: Result<Vec<_>, pki_types::pem::Error> =
+        CertificateDer::pem_slice_iter(&pem).collect();
     let found = found.map_err(content(path))?;
     if found.is_empty() {
         return Err(content(path)("it holds no certificate"));

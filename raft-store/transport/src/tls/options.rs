@@ -118,7 +118,8 @@ impl TlsOptions {
 
     fn versions(&self) -> Vec<&'static SupportedProtocolVersion> {
         let (min, max) = (self.min_version, self.max_version);
-        let fits = |at: TlsVersion| min.is_none_or(|min| at >= min) && max.is_none_or(|max| at <= max);
+        let fits =
+            |at: TlsVersion| min.is_none_or(|min| at >= min) && max.is_none_or(|max| at <= max);
         let all = [(TlsVersion::Tls13, &version::TLS13), (TlsVersion::Tls12, &version::TLS12)];
         all.into_iter().filter(|(at, _)| fits(*at)).map(|(_, version)| version).collect()
     }
@@ -150,8 +151,9 @@ impl TlsOptions {
             Some(path) => roots(path)?,
             None => system_roots()?,
         };
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), keys.provider())
-            .allow_unknown_revocation_status();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), keys.provider())
+                .allow_unknown_revocation_status();
         let verifier = match &self.crl_file {
             Some(path) => verifier.with_crls(crl(path)?).only_check_end_entity_revocation(),
             None => verifier,
@@ -170,7 +172,9 @@ impl TlsOptions {
             .with_protocol_versions(&self.versions())
             .map_err(config)?;
         let builder = if self.self_signed {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyServer(keys.provider())))
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyServer(keys.provider())))
         } else {
             builder.with_root_certificates(match &self.trusted_ca_file {
                 Some(path) => roots(path)?,
