@@ -1,7 +1,7 @@
 //! etcd v3's gRPC services over a member of the replicated store.
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
-//! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance (but for its
+//! client of etcd can talk to it: KV, Watch, Lease, Cluster, Maintenance (but for its
 //! snapshot), the gRPC health service, `/health` and `/metrics`.
 //!
 //! Invariants: messages, error codes and error texts are etcd's, since clients compare them. What may
@@ -29,6 +29,7 @@
 mod calls;
 mod cluster;
 mod concurrency;
+pub mod config;
 mod context;
 mod convert;
 mod descriptors;
@@ -37,6 +38,7 @@ mod gateway;
 mod health;
 mod http;
 mod kv;
+mod launch;
 mod lease;
 mod maintenance;
 mod metrics;
@@ -44,12 +46,12 @@ pub mod proto;
 mod range_stream;
 mod reflection;
 mod server;
-mod socket;
 mod txn;
 mod version;
 mod watch;
 
-pub use context::{Peer, ServerOptions};
+pub use context::ServerOptions;
+pub use launch::{Etcd, LaunchError};
 pub use server::{Listener, Server};
 
 /// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.
