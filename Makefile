@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/quorate/target
 CARGO ?= cargo
 KEEP ?= 0
 
-.PHONY: demo test lint bench sim mutants prepare help
+.PHONY: demo test lint bench sim mutants differential prepare help
 
 SEEDS ?= 200
 FROM ?= 1
@@ -17,6 +17,7 @@ help:
 	@echo "make lint         formatting and clippy"
 	@echo "make sim          the store in a simulated world: SEEDS=20000 for many, SEED=123 replays one"
 	@echo "make mutants      deliberate bugs, and how many seeds find each"
+	@echo "make differential random operations on ours and on a stock etcd: OPS=200000 SEED=7"
 	@echo "make bench        the figures of the README, measured here"
 
 prepare:
@@ -49,6 +50,9 @@ sim:
 mutants:
 	$(CARGO) build --quiet --profile sim --package quorate-sim --features mutants --target-dir $(CARGO_TARGET_DIR)/mutants
 	@$(CARGO_TARGET_DIR)/mutants/sim/quorate-sim --mutants $(LIMIT) $(MUTANTS)
+
+differential: prepare
+	OPS=$(or $(OPS),200000) SEED=$(or $(SEED),1) $(CARGO) test --package quorate-etcd --test it -- --nocapture differential
 
 bench: prepare
 	$(CARGO) build --quiet --workspace --bins

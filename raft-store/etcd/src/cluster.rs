@@ -95,9 +95,22 @@ fn may_grow(members: &[ClusterMember]) -> bool {
     (all == 2 && started == 1) || started > all / 2
 }
 
+impl ClusterService {
+    /// Lets pass who may change the members.
+    async fn root<T: Sync>(&self, request: &Request<T>) -> Result<(), Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_root().map_err(store_status)
+    }
+}
+
 impl Shared {
+    /// Every member as clients are told about it.
+    pub(crate) fn members(&self) -> Vec<pb::Member> {
+        all(self.member.members())
+    }
+
     /// Sees every change that was acknowledged before, unless an answer of now is enough.
-    async fn members(&self, linearizable: bool) -> Result<Vec<ClusterMember>, Status> {
+    async fn current_members(&self, linearizable: bool) -> Result<Vec<ClusterMember>, Status> {
         if linearizable {
             self.member.core().consensus().read_barrier().await.map_err(store_status)?;
         }
@@ -111,9 +124,10 @@ impl Cluster for ClusterService {
         &self,
         request: Request<pb::MemberAddRequest>,
     ) -> Result<Response<pb::MemberAddResponse>, Status> {
+        self.root(&request).await?;
         let request = request.into_inner();
         let urls = peer_urls(&request.peer_ur_ls)?;
-        let members = self.0.members(true).await?;
+        let members = self.0.current_members(true).await?;
         let learners = members.iter().filter(|it| it.role == Role::Learner && !it.joining);
         if request.is_learner && learners.count() >= MAX_LEARNERS {
             let told = "etcdserver: too many learner members in cluster";
@@ -142,6 +156,7 @@ impl Cluster for ClusterService {
         &self,
         request: Request<pb::MemberRemoveRequest>,
     ) -> Result<Response<pb::MemberRemoveResponse>, Status> {
+        self.root(&request).await?;
         let id = MemberId(request.into_inner().id);
         let core = self.0.member.core();
         let changed = match self.0.options.strict_reconfig {
@@ -157,6 +172,7 @@ impl Cluster for ClusterService {
         &self,
         request: Request<pb::MemberUpdateRequest>,
     ) -> Result<Response<pb::MemberUpdateResponse>, Status> {
+        self.root(&request).await?;
         let request = request.into_inner();
         let urls = peer_urls(&request.peer_ur_ls)?;
         let core = self.0.member.core();
@@ -170,8 +186,10 @@ impl Cluster for ClusterService {
         &self,
         request: Request<pb::MemberListRequest>,
     ) -> Result<Response<pb::MemberListResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_named().map_err(store_status)?;
         let linearizable = request.into_inner().linearizable;
-        let members = all(self.0.members(linearizable).await?);
+        let members = all(self.0.current_members(linearizable).await?);
         Ok(Response::new(pb::MemberListResponse { header: Some(self.0.header_now()), members }))
     }
 
@@ -179,8 +197,9 @@ impl Cluster for ClusterService {
         &self,
         request: Request<pb::MemberPromoteRequest>,
     ) -> Result<Response<pb::MemberPromoteResponse>, Status> {
+        self.root(&request).await?;
         let id = MemberId(request.into_inner().id);
-        let known = self.0.members(true).await?.into_iter().find(|member| member.id == id);
+        let known = self.0.current_members(true).await?.into_iter().find(|member| member.id == id);
         // One that asks for its vote by itself is told as a member that has one.
         if known.is_some_and(|member| member.joining) {
             return Err(status(MembershipError::NotLearner { id }));

@@ -1,10 +1,12 @@
 //! What every service needs: the member, its clock, and the header of every answer.
 
+use crate::auth::{AuthOptions, Passwords, TokenKind};
 use crate::calls::{Ledger, Rules};
 use crate::descriptors::Descriptors;
 use crate::http::CheckCounts;
 use crate::metrics::{Counts, count};
 use crate::proto::etcdserverpb::ResponseHeader;
+use crate::snapshot::Slots;
 use crate::watch::Encoder;
 use quorate_member::Member;
 use quorate_seams::SharedClock;
@@ -36,6 +38,8 @@ pub struct ServerOptions {
     /// The version of etcd that clients are told, [`crate::ETCD_VERSION`]; clients look at it before
     /// they use a feature, and tools of another version may want another one.
     pub version: String,
+    /// How clients prove who they are, once authentication is switched on.
+    pub auth: AuthOptions,
 }
 
 impl Default for ServerOptions {
@@ -49,6 +53,7 @@ impl Default for ServerOptions {
             strict_reconfig: true,
             gateway: true,
             version: crate::ETCD_VERSION.to_owned(),
+            auth: AuthOptions::default(),
         }
     }
 }
@@ -65,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) rules: Arc<Rules>,
     pub(crate) counts: Counts,
     pub(crate) checks: Vec<CheckCounts>,
+    pub(crate) passwords: Passwords,
+    pub(crate) snapshots: Slots,
     status: tokio::sync::watch::Receiver<quorate_store::Status>,
 }
 
@@ -74,12 +81,16 @@ impl Shared {
     pub(crate) fn new(member: &Member, clock: SharedClock, options: ServerOptions) -> Context {
         let encoder = Encoder::default();
         let status = member.status_watch();
+        if let TokenKind::Simple { ttl } = options.auth.tokens {
+            member.core().tokens().set_ttl(ttl);
+        }
+        let passwords = Passwords::default();
         let descriptors = Descriptors::load();
         let ledger = Arc::new(Ledger::new(&descriptors, SharedClock::clone(&clock)));
         let election = member.timing().election_min;
         let rules = Arc::new(Rules::new(member, SharedClock::clone(&clock), election));
         let (counts, checks) = (Counts::default(), crate::http::check_counts());
-        let member = member.clone();
+        let (member, snapshots) = (member.clone(), Slots::default());
         Arc::new(Self {
             member,
             clock,
@@ -90,6 +101,8 @@ impl Shared {
             rules,
             counts,
             checks,
+            passwords,
+            snapshots,
             status,
         })
     }

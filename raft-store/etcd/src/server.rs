@@ -1,5 +1,6 @@
 //! The listening end: all services on one port, with HTTP for health and metrics beside them.
 
+use crate::auth::AuthService;
 use crate::calls::CallsLayer;
 use crate::cluster::ClusterService;
 use crate::concurrency::{ElectionService, LockService};
@@ -13,6 +14,7 @@ use crate::maintenance::MaintenanceService;
 use crate::proto::election_server::election_server::ElectionServer;
 use crate::proto::health_server::health_server::HealthServer;
 use crate::proto::lock_server::lock_server::LockServer;
+use crate::proto::servers::auth_server::AuthServer;
 use crate::proto::servers::cluster_server::ClusterServer;
 use crate::proto::servers::kv_server::KvServer;
 use crate::proto::servers::lease_server::LeaseServer;
@@ -106,7 +108,10 @@ impl Listener {
                 .serve_with_incoming(metrics.sockets.accept(clock, seen));
             tasks.push(serving(plain));
         }
-        tasks.push(spawn(Arc::clone(&context).follow_leaders()));
+        let rules = Arc::clone(&context.rules);
+        tasks.push(spawn(async move {
+            tokio::join!(Arc::clone(&context).follow_leaders(), rules.watch_leader());
+        }));
         Server { tasks, alive }
     }
 }
@@ -140,6 +145,7 @@ fn services(context: &Context) -> Routes {
     let grpc = Routes::new(kv)
         .add_service(WatchServer::new(WatchService(shared())))
         .add_service(LeaseServer::new(LeaseService(shared())))
+        .add_service(AuthServer::new(AuthService(shared())))
         .add_service(ClusterServer::new(ClusterService(shared())))
         .add_service(MaintenanceServer::new(MaintenanceService(shared())))
         .add_service(HealthServer::new(HealthService(shared())))

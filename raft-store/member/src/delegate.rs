@@ -1,11 +1,13 @@
 //! A member is the store that its core is.
 
+use crate::authorized::Authorized;
 use crate::custom::Executed;
 use crate::integrity::Integrity;
 use crate::member::Member;
 use crate::member_core::Core;
 use async_trait::async_trait;
 use bytes::Bytes;
+use quorate_auth::Caller;
 use quorate_mvcc::{Alarm, Operations};
 use quorate_raft::{ClusterMember, MembershipError};
 use quorate_store::{
@@ -147,6 +149,14 @@ impl Member {
         command: impl Into<Bytes> + Send,
     ) -> Result<Executed, Error> {
         self.core().execute(machine, command).await
+    }
+}
+
+impl Member {
+    /// As [`Core::on_behalf`].
+    #[must_use]
+    pub fn on_behalf(&self, caller: Caller) -> Authorized {
+        self.core().on_behalf(caller)
     }
 }
 

@@ -101,6 +101,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A state cannot be taken in from elsewhere.
+    #[error("nothing was taken in: {source}; {} can be removed", path.display())]
+    Load {
+        /// The directory that was made in vain.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Consensus cannot start.
     #[error(transparent)]
     Consensus(#[from] quorate_raft::Error),

@@ -26,6 +26,7 @@
 //! # Ok(()) }
 //! ```
 
+mod authorized;
 #[cfg(feature = "node")]
 mod backup;
 mod custom;
@@ -35,6 +36,7 @@ mod data_dir;
 mod delegate;
 #[cfg(feature = "node")]
 mod error;
+mod identity;
 mod integrity;
 mod leases;
 #[cfg(feature = "node")]
@@ -50,8 +52,9 @@ mod store;
 mod sweep;
 mod watching;
 
+pub use authorized::Authorized;
 #[cfg(feature = "node")]
-pub use backup::{Restore, restore};
+pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
 #[cfg(feature = "node")]
 pub use data_dir::owner;
@@ -64,7 +67,8 @@ pub use member_core::Core;
 #[cfg(feature = "node")]
 pub use options::{MemberOptions, PeerSockets};
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView, Operations,
+    Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
+    MachineEffects, MachineError, MachineView, Operations, StoredLease,
 };
 pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};
 /// Sockets and TLS of members and clients.

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::member_core::Core;
 use crate::options::MemberOptions;
 use quorate_log::RaftLog;
-use quorate_mvcc::{HashKv, Mvcc, RocksDb, RocksOptions};
+use quorate_mvcc::{HashKv, History, Mvcc, RocksDb, RocksOptions};
 use quorate_raft::Parts;
 use quorate_seams::{Seams, spawn_blocking};
 use quorate_store::{SharedStore, Status};
@@ -148,6 +148,18 @@ impl Member {
     /// The revision is compacted or not applied here yet, or the member has stopped.
     pub async fn hash_kv(&self, revision: Revision) -> Result<HashKv, quorate_store::Error> {
         self.inner.core.hash_kv(revision).await
+    }
+
+    /// Tells all that this member has applied, as it is at one moment, on a thread that may block;
+    /// serving goes on meanwhile. [`Member::shutdown`] waits for no teller: let it end first.
+    ///
+    /// # Errors
+    /// The state cannot be read, the teller failed, or the member has stopped.
+    pub async fn history<T: Send + 'static>(
+        &self,
+        tell: impl FnOnce(&History<'_>) -> Result<T, quorate_mvcc::Error> + Send + 'static,
+    ) -> Result<T, quorate_store::Error> {
+        self.inner.core.history(tell).await
     }
 
     /// Hands leadership to another voter, and what is left of the leases with it. Does nothing if

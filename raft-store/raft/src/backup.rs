@@ -145,6 +145,18 @@ pub fn restore(
     let scratch = Scratch::open(scratch)?;
     let copy = receive_in_place(Frames::open(backup)?, &scratch)?;
     state.install(&copy.join("state")).map_err(io::Error::other)?;
+    found(state, cluster, members)
+}
+
+/// Makes a filled state the state of a new cluster with these members. Blocks.
+///
+/// # Errors
+/// The state cannot be written.
+pub fn found(
+    state: &Mvcc,
+    cluster: ClusterId,
+    members: &[ClusterMember],
+) -> Result<Restored, io::Error> {
     let (term, index) = FIRST;
     let applied = Applied {
         index: Some(LogIndex(index)),

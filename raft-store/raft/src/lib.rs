@@ -29,7 +29,7 @@ mod transport;
 mod types;
 mod wire;
 
-pub use backup::{Restored, restore};
+pub use backup::{Restored, found, restore};
 pub use consensus::{Consensus, Leadership, Parts};
 pub use error::Error;
 pub use inbound::{decode_description, leader_reply};

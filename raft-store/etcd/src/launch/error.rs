@@ -11,6 +11,9 @@ pub enum LaunchError {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Tokens cannot be given out as asked.
+    #[error(transparent)]
+    Auth(#[from] crate::AuthOptionsError),
     /// A URL cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),

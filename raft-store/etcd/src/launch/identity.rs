@@ -1,13 +1,8 @@
 //! Ids of clusters and members, as etcd computes them, so that tools see the same numbers.
 
+use crate::initial_cluster::first_number as number;
 use quorate_member::net::Url;
 use quorate_types::{ClusterId, MemberId};
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY as SHA1, digest};
-
-fn number(bytes: &[u8]) -> u64 {
-    let hash = digest(&SHA1, bytes);
-    hash.as_ref().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
-}
 
 /// The id of a member: of its sorted URLs, the cluster's token and, if it comes later than the cluster,
 /// the second at which it is added.

@@ -15,7 +15,7 @@ pub use error::LaunchError;
 
 use crate::config::Config;
 use crate::version::cluster_version;
-use crate::{Listener, Server, ServerOptions};
+use crate::{Listener, Server, ServerOptions, TokenKind};
 use beginning::Beginning;
 use quorate_member::net::{ClientTls, ServerTls, TlsError, TlsOptions, Url, self_signed};
 use quorate_member::{Member, MemberOptions, PeerSockets, Timing, owner};
@@ -43,6 +43,7 @@ impl Etcd {
             tracing::warn!("{note}");
         }
         let clock = SharedClock::clone(&seams.clock);
+        let options = server_options(config)?;
         let peer = peer_tls(config, &clock)?;
         let clients = listen(config, &clock).await?;
         let metrics = match &config.listen_metrics[..] {
@@ -67,11 +68,12 @@ impl Etcd {
                 return Err(error);
             }
         }
-        Ok(Self::serve(config, member, clock, clients, metrics))
+        Ok(Self::serve(config, options, member, clock, clients, metrics))
     }
 
     fn serve(
         config: &Config,
+        options: ServerOptions,
         member: Member,
         clock: SharedClock,
         clients: Listener,
@@ -84,7 +86,7 @@ impl Etcd {
         if let Some(every) = config.corrupt_check {
             tasks.push(spawn(integrity::check_forever(member.clone(), clock.clone(), every)));
         }
-        let (options, name) = (server_options(config), config.name.clone());
+        let name = config.name.clone();
         let urls: Vec<_> = config.advertise_client.iter().map(Url::to_string).collect();
         let served = member.clone();
         let serving = Arc::new(Mutex::new(None));
@@ -210,7 +212,7 @@ fn member_options(config: &Config, beginning: Beginning, sockets: PeerSockets) -
     })
 }
 
-fn server_options(config: &Config) -> ServerOptions {
+fn server_options(config: &Config) -> Result<ServerOptions, LaunchError> {
     let mut options = ServerOptions::default();
     options.progress_interval = config.progress_interval;
     options.max_txn_ops = config.max_txn_ops;
@@ -219,8 +221,12 @@ fn server_options(config: &Config) -> ServerOptions {
     options.keep_alive = config.keep_alive_interval.map(|every| (every, config.keep_alive_timeout));
     options.strict_reconfig = config.strict_reconfig;
     options.gateway = config.gateway;
+    options.auth.tokens = TokenKind::parse(&config.auth_token, config.auth_token_ttl)?;
+    options.auth.bcrypt_cost = config.bcrypt_cost;
+    // A name counts only where certificates are asked for (etcd's rule).
+    options.auth.client_names = config.client_tls.client_cert_auth;
     if let Some(version) = &config.announce_version {
         options.version = version.clone();
     }
-    options
+    Ok(options)
 }

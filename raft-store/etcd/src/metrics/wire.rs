@@ -26,7 +26,7 @@ pub(super) fn wire(page: &mut Page, context: &Context) {
     page.head(name, Type::Counter, "Calls by kind and version of the client.");
     for ((streams, version), count) in context.ledger.clients() {
         let kind = if streams { "stream" } else { "unary" };
-        page.value(name, &[("type", kind), ("client_api_version", &version)], count);
+        page.value(name, &[("client_api_version", &version), ("type", kind)], count);
     }
     durations(page, context);
 }
