@@ -152,3 +152,6 @@ fn alert_words(alert: AlertDescription) -> String {
     };
     words.to_owned()
 }
+
+#[cfg(test)]
+mod tests;
