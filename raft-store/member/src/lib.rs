@@ -28,6 +28,8 @@
 
 mod authorized;
 #[cfg(feature = "node")]
+mod alone;
+#[cfg(feature = "node")]
 mod backup;
 mod custom;
 #[cfg(feature = "node")]
@@ -56,6 +58,8 @@ pub use authorized::Authorized;
 #[cfg(feature = "node")]
 pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
+#[cfg(feature = "node")]
+pub use alone::force_new_cluster;
 #[cfg(feature = "node")]
 pub use data_dir::owner;
 #[cfg(feature = "node")]

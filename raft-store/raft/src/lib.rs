@@ -7,6 +7,7 @@
 //! acknowledged before it is durable on a quorum; nothing is purged from the log before the state
 //! that contains it is durable; every failure says whether the request may have happened.
 
+mod alone;
 mod backup;
 mod consensus;
 mod error;
@@ -29,6 +30,7 @@ mod transport;
 mod types;
 mod wire;
 
+pub use alone::make_alone;
 pub use backup::{Restored, found, restore};
 pub use consensus::{Consensus, Leadership, Parts};
 pub use error::Error;

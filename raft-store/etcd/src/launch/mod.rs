@@ -18,7 +18,7 @@ use crate::version::cluster_version;
 use crate::{Listener, Server, ServerOptions, TokenKind};
 use beginning::Beginning;
 use quorate_member::net::{ClientTls, ServerTls, TlsError, TlsOptions, Url, self_signed};
-use quorate_member::{Member, MemberOptions, PeerSockets, Timing, owner};
+use quorate_member::{Member, MemberOptions, PeerSockets, Timing, force_new_cluster, owner};
 use quorate_seams::{Seams, SharedClock, Task, spawn};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,7 +60,13 @@ impl Etcd {
             known,
             "starting a member"
         );
-        let member = Member::start(member_options(config, beginning, peer), seams).await?;
+        let options_of_member = member_options(config, beginning, peer);
+        if known && config.force_new_cluster {
+            tracing::warn!("forcing a new cluster of this member alone");
+            let addr = beginning::join(&config.advertise_peer);
+            force_new_cluster(options_of_member.clone(), addr, seams.clone()).await?;
+        }
+        let member = Member::start(options_of_member, seams).await?;
         if known && config.initial_corrupt_check {
             let limit = Duration::from_secs(5) + 2 * config.election;
             if let Err(error) = integrity::check_at_start(&member, limit).await {
