@@ -1,6 +1,6 @@
 //! What `--help` prints, from the table of flags.
 
-use super::flags::{Effect, GROUPS};
+use super::flags::{Effect, GROUPS, all};
 use std::fmt::Write;
 
 const USAGE: &str = "Usage:
@@ -17,6 +17,29 @@ const USAGE: &str = "Usage:
   etcd --config-file FILE
     Take everything from a file; flags and environment variables are ignored then.
 ";
+
+/// A flag as users of etcd should know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlagNote {
+    /// Its name.
+    pub name: &'static str,
+    /// Its default.
+    pub default: &'static str,
+    /// What it does here that it does not do in etcd; empty if there is nothing to say.
+    pub departs: String,
+}
+
+/// All flags, and where they depart from etcd's.
+pub fn flags() -> impl Iterator<Item = FlagNote> {
+    all().map(|flag| {
+        let departs = match flag.effect {
+            Effect::Full => String::new(),
+            Effect::None(why) => format!("without effect: {why}"),
+            Effect::Absent(why) => format!("refused: {why}"),
+        };
+        FlagNote { name: flag.name, default: flag.default, departs }
+    })
+}
 
 /// All flags with their defaults.
 #[must_use]

@@ -15,7 +15,7 @@ mod typed;
 mod value;
 
 pub use error::ConfigError;
-pub use help::help;
+pub use help::{FlagNote, flags, help};
 pub use typed::{Compaction, Config, LogOptions};
 
 use input::{Asked, command_line, environment};
