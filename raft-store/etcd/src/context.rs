@@ -11,33 +11,30 @@ use crate::watch::Encoder;
 use quorate_member::Member;
 use quorate_seams::SharedClock;
 use quorate_store::Store;
-use quorate_types::{MemberId, Revision};
-use std::collections::BTreeMap;
+use quorate_types::Revision;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A member as clients are told about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Peer {
-    /// Its name.
-    pub name: String,
-    /// Where other members reach it.
-    pub peer_urls: Vec<String>,
-    /// Where clients reach it; empty if this member does not know.
-    pub client_urls: Vec<String>,
-}
 
 /// Options of the services.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerOptions {
-    /// What `MemberList` says about each member; those left out are told by their address alone.
-    pub peers: BTreeMap<MemberId, Peer>,
     /// How often a watch that asked for it and has nothing else to tell reports its progress,
     /// 10 minutes.
     pub progress_interval: Duration,
     /// Most compares, and most operations of a branch, in one transaction, 128.
     pub max_txn_ops: usize,
+    /// Most bytes of a request, 1.5 MiB.
+    pub max_request_bytes: usize,
+    /// Most requests and streams that a connection has open at a time; unlimited.
+    pub max_streams: u32,
+    /// Silence after which a client is asked for a sign of life, and the time that it has to give one:
+    /// two hours and 20 seconds. `None` to never ask.
+    pub keep_alive: Option<(Duration, Duration)>,
+    /// Whether changes of members that would cost the majority are refused.
+    pub strict_reconfig: bool,
+    /// Whether JSON is served under `/v3/`.
+    pub gateway: bool,
     /// The version of etcd that clients are told, [`crate::ETCD_VERSION`]; clients look at it before
     /// they use a feature, and tools of another version may want another one.
     pub version: String,
@@ -48,9 +45,13 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            peers: BTreeMap::new(),
             progress_interval: Duration::from_secs(600),
             max_txn_ops: 128,
+            max_request_bytes: quorate_types::limits::MAX_REQUEST_BYTES,
+            max_streams: u32::MAX,
+            keep_alive: Some((Duration::from_secs(7200), Duration::from_secs(20))),
+            strict_reconfig: true,
+            gateway: true,
             version: crate::ETCD_VERSION.to_owned(),
             auth: AuthOptions::default(),
         }

@@ -87,8 +87,8 @@ impl InitialMember {
     }
 
     fn voter(&self) -> ClusterMember {
-        let url = self.peer_urls.first().map_or("", String::as_str);
-        ClusterMember { id: self.id, addr: host(url).to_owned(), role: Role::Voter }
+        let addr = self.peer_urls.join(",");
+        ClusterMember { name: self.name.clone(), ..ClusterMember::new(self.id, addr, Role::Voter) }
     }
 }
 
@@ -99,7 +99,7 @@ fn host(url: &str) -> &str {
 }
 
 /// The first eight bytes of the SHA-1.
-fn first_number(bytes: &[u8]) -> u64 {
+pub(crate) fn first_number(bytes: &[u8]) -> u64 {
     let hash = digest(&SHA1, bytes);
     hash.as_ref().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
@@ -114,7 +114,7 @@ mod tests {
         let alone = InitialCluster::parse("default=http://localhost:2380", "etcd-cluster").unwrap();
         assert_eq!(format!("{:x}", alone.members[0].id.0), "8e9e05c52164694d");
         assert_eq!(format!("{:x}", alone.cluster.0), "cdf818194e3a8c32");
-        assert_eq!(alone.voters()[0].addr, "localhost:2380");
+        assert_eq!(alone.voters()[0].addr, "http://localhost:2380");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! etcd v3's gRPC services over a member of the replicated store.
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
-//! client of etcd can talk to it: KV, Watch, Lease, Auth, Cluster (reading), Maintenance, Lock, Election,
+//! client of etcd can talk to it: KV, Watch, Lease, Auth, Cluster, Maintenance, Lock, Election,
 //! the gRPC health service, reflection, and over HTTP the JSON gateway, `/health`, `/livez`, `/readyz`,
 //! `/version` and `/metrics`. Data moves in and out of an etcd with [`snapshot`]. `COMPATIBILITY.md`
 //! says more.
@@ -35,6 +35,7 @@ mod auth;
 mod calls;
 mod cluster;
 mod concurrency;
+pub mod config;
 mod context;
 mod convert;
 mod descriptors;
@@ -44,6 +45,7 @@ mod health;
 mod http;
 mod initial_cluster;
 mod kv;
+mod launch;
 mod lease;
 mod maintenance;
 mod metrics;
@@ -52,14 +54,14 @@ mod range_stream;
 mod reflection;
 mod server;
 pub mod snapshot;
-mod socket;
 mod txn;
 mod version;
 mod watch;
 
 pub use auth::{AuthOptions, AuthOptionsError, ClientName, TokenKind};
-pub use context::{Peer, ServerOptions};
+pub use context::ServerOptions;
 pub use initial_cluster::{InitialCluster, InitialClusterError, InitialMember};
+pub use launch::{Etcd, LaunchError};
 pub use server::{Listener, Server};
 
 /// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.

@@ -25,6 +25,9 @@ pub enum Error {
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// A URL cannot be listened on.
+    #[error(transparent)]
+    ListenUrl(#[from] quorate_transport::ListenError),
     /// Another process, or another member of this one, uses the directory.
     #[error("data directory {} is in use by another process: stop it or choose another directory", path.display())]
     InUse {

@@ -28,6 +28,8 @@
 
 mod authorized;
 #[cfg(feature = "node")]
+mod alone;
+#[cfg(feature = "node")]
 mod backup;
 mod custom;
 #[cfg(feature = "node")]
@@ -58,6 +60,10 @@ pub use authorized::Authorized;
 pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
 #[cfg(feature = "node")]
+pub use alone::force_new_cluster;
+#[cfg(feature = "node")]
+pub use data_dir::owner;
+#[cfg(feature = "node")]
 pub use error::Error;
 pub use integrity::Integrity;
 #[cfg(feature = "node")]
@@ -65,9 +71,18 @@ pub use member::Member;
 pub use member_core::Core;
 pub use metrics::{Histogram, Metrics, Requests};
 #[cfg(feature = "node")]
-pub use options::MemberOptions;
+pub use options::{MemberOptions, PeerSockets};
 pub use quorate_mvcc::{
     Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
     MachineEffects, MachineError, MachineView, Operations, StoredLease,
 };
 pub use quorate_raft::{ClusterMember, Follower, MembershipError, Role, SnapshotTraffic, Timing};
+
+/// Sockets and TLS of members and clients.
+#[cfg(feature = "node")]
+pub mod net {
+    pub use quorate_transport::{
+        Caller, ClientTls, KeepAlive, ListenError, ServerTls, Socket, Sockets, TlsError,
+        TlsOptions, TlsVersion, Url, UrlError, describe, self_signed,
+    };
+}

@@ -53,9 +53,14 @@ impl Member {
     /// the options are invalid. Nothing has been overwritten then.
     pub async fn start(options: MemberOptions, seams: Seams) -> Result<Self, Error> {
         options.check()?;
-        let listener = Listener::bind(options.listen)
-            .await
-            .map_err(|source| Error::Listen { addr: options.listen, source })?;
+        let listener = match &options.sockets {
+            Some(sockets) => {
+                Listener::bind_urls(&sockets.listen, sockets.server_tls.clone()).await?
+            }
+            None => Listener::bind(options.listen)
+                .await
+                .map_err(|source| Error::Listen { addr: options.listen, source })?,
+        };
         let opened = options.clone();
         let disk = Arc::clone(&seams.disk);
         let opened = spawn_blocking(move || Opened::open(&opened, disk)).await;
@@ -77,14 +82,16 @@ impl Member {
             interval: options.timing.election_min.max(Duration::from_millis(200)),
             timeout: options.timing.election_max.max(Duration::from_millis(500)),
         };
-        let transport =
-            Arc::new(GrpcTransport::new(identity, Arc::clone(&seams.clock), keep_alive));
+        let client_tls = options.sockets.as_ref().and_then(|sockets| sockets.client_tls.clone());
+        let clock = Arc::clone(&seams.clock);
+        let transport = GrpcTransport::new(identity, Arc::clone(&clock), keep_alive);
+        let transport = Arc::new(transport.with_tls(client_tls));
         let addr = listener.local_addr();
         let parts =
             Parts { log, state: Arc::clone(&state), transport: Arc::clone(&transport) as _, seams };
         let raft = raft_options(&options, addr, dir.transfer());
         let core = Core::start_with(raft, parts, options.quota_or_default()).await?;
-        let server = listener.serve(identity, keep_alive, core.service());
+        let server = listener.serve(identity, keep_alive, core.service(), clock);
         let state_dir = dir.state();
         let running = Mutex::new(Some(Running { state, server, dir }));
         Ok(Self { inner: Arc::new(Inner { core, options, addr, state_dir, transport, running }) })
@@ -276,7 +283,7 @@ impl Opened {
     fn open(options: &MemberOptions, disk: quorate_seams::SharedDisk) -> Result<Self, Error> {
         let dir = DataDir::open(&disk, &options.data_dir, options.cluster, options.id)?;
         let identity = quorate_log::Identity { cluster: options.cluster, member: options.id };
-        let path = dir.log();
+        let path = options.wal_dir.clone().unwrap_or_else(|| dir.log());
         let log = RaftLog::open(disk, &path, identity, options.log)
             .map_err(|source| Error::Log { path, source })?;
         let state = open_state(&dir.state(), state_options(options))?;

@@ -8,13 +8,15 @@ use crate::context::Shared;
 use crate::errors::status;
 use quorate_auth::Caller;
 use quorate_member::Authorized;
+use quorate_member::net::Caller as Connection;
 use quorate_store::{AuthError, Error};
 use std::sync::Arc;
 use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Status};
 
 /// The common name of the certificate that a connection's client has proved to own: an extension of
-/// its requests. Whoever terminates TLS puts it there, and only for certificates that were verified.
+/// its requests, for who terminates TLS himself and only for certificates that were verified. What
+/// [`crate::Listener`] accepts needs it not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientName(pub Arc<str>);
 
@@ -36,7 +38,9 @@ impl Credentials {
         // What is no text is no token that was ever given out.
         let token = token.map(|token| token.to_str().unwrap_or_default());
         let token = token.map(|token| token.strip_prefix("Bearer ").unwrap_or(token).to_owned());
+        let shown = || extensions.get::<Connection>()?.common_name.clone();
         let name = extensions.get::<ClientName>().cloned();
+        let name = name.or_else(|| shown().map(|name| ClientName(name.into())));
         let name = name.filter(|_| !metadata.contains_key(FROM_GATEWAY));
         Self { token, name }
     }

@@ -46,7 +46,7 @@ pub(crate) async fn imported(
     dir: &Path,
 ) -> Result<Imported, quorate_member::Error> {
     let addr = "127.0.0.1:1".to_owned();
-    let members = vec![ClusterMember { id: ID, addr, role: Role::Voter }];
+    let members = vec![ClusterMember::new(ID, addr, Role::Voter)];
     let to = Restore { cluster: CLUSTER, id: ID, members, log: Default::default() };
     import(from, dir, to, Seams::system()).await
 }

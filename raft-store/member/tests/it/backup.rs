@@ -31,7 +31,7 @@ async fn backed_up(root: &Path) -> (Member, PathBuf) {
 }
 
 fn voters(addresses: &[SocketAddr]) -> Vec<ClusterMember> {
-    let voter = |(id, addr)| ClusterMember { id, addr, role: Role::Voter };
+    let voter = |(id, addr)| ClusterMember::new(id, addr, Role::Voter);
     peers(addresses).into_iter().map(voter).collect()
 }
 

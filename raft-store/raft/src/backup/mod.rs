@@ -8,7 +8,7 @@ mod directory;
 mod file;
 
 use crate::consensus::Consensus;
-use crate::membership::{ClusterMember, Role};
+use crate::membership::{ClusterMember, Role, node_of};
 use crate::scratch::Scratch;
 use crate::snapshot::{Outgoing, Traffic, receive_in_place};
 use crate::types::{Membership, Node, StoredMembership, Vote, log_id};
@@ -135,7 +135,7 @@ pub fn found(
 
 fn membership(members: &[ClusterMember]) -> Result<StoredMembership, io::Error> {
     let nodes: BTreeMap<u64, Node> =
-        members.iter().map(|member| (member.id.0, Node { addr: member.addr.clone() })).collect();
+        members.iter().map(|member| (member.id.0, node_of(member))).collect();
     let voters = members.iter().filter(|member| member.role == Role::Voter);
     let voters: BTreeSet<u64> = voters.map(|member| member.id.0).collect();
     let membership = Membership::new(vec![voters], nodes).map_err(io::Error::other)?;
