@@ -51,6 +51,7 @@ async fn serve(config: Config) -> Result<(), Box<dyn Error>> {
     tokio::select! {
         _ = terminated.recv() => tracing::info!("received terminated signal, shutting down"),
         _ = interrupted.recv() => tracing::info!("received interrupt signal, shutting down"),
+        ended = server.member().ended() => ended?,
     }
     server.stop().await?;
     Ok(())

@@ -126,7 +126,8 @@ impl AuthState {
     /// # Errors
     /// The caller is neither.
     pub fn check_about_user(&self, caller: &Caller, name: &str) -> Result<(), AuthError> {
-        let own = !caller.is_anonymous() && caller.user() == name;
+        // Nobody asks about nobody and learns that there is no such user (etcd's rule).
+        let own = caller.user() == name;
         self.check_root(caller).or_else(|refusal| if own { Ok(()) } else { Err(refusal) })
     }
 

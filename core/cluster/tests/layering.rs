@@ -86,7 +86,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("openraft", &["quorate-raft"]),
     ("tonic", &["quorate-transport", "quorate-etcd"]),
     ("bcrypt", &["quorate-auth"]),
-    ("ring", &["quorate-auth"]),
+    ("ring", &["quorate-auth", "quorate-etcd"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];
 

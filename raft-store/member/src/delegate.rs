@@ -5,6 +5,7 @@ use crate::custom::Executed;
 use crate::integrity::Integrity;
 use crate::member::Member;
 use crate::member_core::Core;
+use crate::metrics::Metrics;
 use async_trait::async_trait;
 use bytes::Bytes;
 use quorate_auth::Caller;
@@ -129,6 +130,14 @@ impl Member {
     #[must_use]
     pub fn operations(&self) -> Operations {
         self.core().operations()
+    }
+
+    /// As [`Core::metrics`].
+    ///
+    /// # Errors
+    /// The member has stopped, or its database failed.
+    pub async fn metrics(&self) -> Result<Metrics, Error> {
+        self.core().metrics().await
     }
 
     /// As [`Core::defragment`].

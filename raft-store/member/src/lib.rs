@@ -45,6 +45,7 @@ mod leases;
 mod member;
 mod member_core;
 mod membership;
+mod metrics;
 #[cfg(feature = "node")]
 mod options;
 mod service;
@@ -68,13 +69,15 @@ pub use integrity::Integrity;
 #[cfg(feature = "node")]
 pub use member::Member;
 pub use member_core::Core;
+pub use metrics::{Histogram, Metrics, Requests};
 #[cfg(feature = "node")]
 pub use options::{MemberOptions, PeerSockets};
 pub use quorate_mvcc::{
     Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
     MachineEffects, MachineError, MachineView, Operations, StoredLease,
 };
-pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};
+pub use quorate_raft::{ClusterMember, Follower, MembershipError, Role, SnapshotTraffic, Timing};
+
 /// Sockets and TLS of members and clients.
 #[cfg(feature = "node")]
 pub mod net {

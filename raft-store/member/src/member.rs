@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// One running member of a replicated store. Clones share it; it implements [`Store`], and every
-/// member accepts every request, whoever leads.
+/// One running member of a replicated store. Clones share it; it implements
+/// [`Store`](quorate_store::Store), and every member accepts every request, whoever leads.
 ///
 /// Dropping the last clone closes its sockets and stops it without handing over leadership; use
 /// [`Member::shutdown`].
@@ -139,6 +139,17 @@ impl Member {
     /// The time passed, or the member has stopped.
     pub async fn wait_ready(&self, limit: Duration) -> Result<Status, quorate_store::Error> {
         self.inner.core.wait_ready(limit).await
+    }
+
+    /// Waits until the member takes no part any more: `Ok` once it was shut down or killed. A process
+    /// that serves a member ends with the error, after [`Member::kill`]: from a failed write or sync on
+    /// the member acknowledges nothing, and only a new start, which proves what is really on disk, can
+    /// go on.
+    ///
+    /// # Errors
+    /// What the member met: a failed or full disk, damage.
+    pub async fn ended(&self) -> Result<(), Error> {
+        Ok(self.inner.core.consensus().ended().await?)
     }
 
     /// The hash of everything at a revision, equal on all members that have applied it and

@@ -5,6 +5,7 @@
 //! loses; it is the same code.
 
 use crate::leases::{Leases, drive};
+use crate::metrics::Counters;
 use crate::service::Service;
 use crate::status::follow;
 use crate::sweep;
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) leases: Arc<Leases>,
     pub(crate) tokens: Arc<SimpleTokens>,
     pub(crate) watches: Watches,
+    pub(crate) counters: Counters,
     pub(crate) status: watch::Receiver<Status>,
     log: RaftLog,
     tasks: TaskSet,
@@ -90,6 +92,7 @@ impl Core {
             leases,
             tokens,
             watches,
+            counters: Counters::default(),
             status,
             log,
             tasks,

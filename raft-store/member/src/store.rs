@@ -22,7 +22,7 @@ const SHORT_READ: usize = 128;
 impl Inner {
     pub(crate) async fn propose(&self, command: &Command) -> Result<Reply, Error> {
         let bytes = command.encode().map_err(|error| Error::unavailable(error.to_string()))?;
-        self.consensus.propose(bytes).await
+        self.counted(&self.counters.writes, self.consensus.propose(bytes)).await
     }
 
     pub(crate) async fn read(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
@@ -99,7 +99,8 @@ pub(crate) fn unexpected(reply: &Reply) -> Error {
 #[async_trait]
 impl Store for Core {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
-        self.inner.read(request).await
+        let counter = &self.inner.counters.reads;
+        self.inner.counted(counter, self.inner.read(request)).await
     }
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {

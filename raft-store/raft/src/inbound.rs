@@ -4,7 +4,6 @@ use crate::consensus::Consensus;
 use crate::machine::SnapshotData;
 use crate::membership::ClusterMember;
 use crate::requests::Attempt;
-use crate::snapshot::receive;
 use crate::transport::{Inbound, Method};
 use crate::types::{LogId, Snapshot};
 use crate::wire;
@@ -39,6 +38,7 @@ impl Inbound for Consensus {
                 let bytes = |index: u64| Attempt::Done(index.to_le_bytes().to_vec().into());
                 Ok(leader_reply(attempt.map(bytes)))
             }
+            Method::OfferSnapshot => self.serve_offer(body).await,
             Method::Describe => {
                 Ok(wire::encode_description(self.inner.options.cluster, &self.members()))
             }
@@ -65,7 +65,7 @@ impl Inbound for Consensus {
         &self,
         frames: BoxStream<'static, Result<Bytes, String>>,
     ) -> Result<Bytes, String> {
-        let received = receive(frames, &self.inner.scratch).await.map_err(text)?;
+        let received = self.inner.inbox.receive(frames).await.map_err(text)?;
         let snapshot =
             Snapshot { meta: received.meta, snapshot: SnapshotData::Received(received.copy) };
         let raft = &self.inner.raft;
@@ -95,6 +95,12 @@ impl Consensus {
         let last: Option<LogId> = request.entries.last().map(|entry| entry.log_id).or(prev);
         let reply = self.inner.raft.append_entries(request).await.map_err(text)?;
         Ok(wire::encode_append_reply(&wire::unary_append_reply(prev, last, reply)))
+    }
+
+    async fn serve_offer(&self, body: Bytes) -> Result<Bytes, String> {
+        let files = wire::decode_offer(body).map_err(text)?;
+        let held = self.inner.inbox.offer(files).await.map_err(text)?;
+        Ok(wire::encode_held(held))
     }
 
     async fn serve_vote(&self, method: Method, body: Bytes) -> Result<Bytes, String> {

@@ -35,9 +35,10 @@ pub use backup::{Restored, found, restore};
 pub use consensus::{Consensus, Leadership, Parts};
 pub use error::Error;
 pub use inbound::{decode_description, leader_reply};
-pub use membership::{ClusterMember, MembershipChange, MembershipError, Role};
+pub use membership::{ClusterMember, Follower, MembershipChange, MembershipError, Role};
 pub use options::{Options, Timing};
 pub use requests::Attempt;
+pub use snapshot::SnapshotTraffic;
 pub use transport::{CallError, Inbound, Lane, Method, Peer, Transport};
 
 #[cfg(test)]

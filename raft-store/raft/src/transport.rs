@@ -38,6 +38,8 @@ pub enum Method {
     ChangeMembers,
     /// The hash of a member's history at a revision; any member serves it.
     HashKv,
+    /// The files of a snapshot that is about to be sent; answered with what the receiver has of them.
+    OfferSnapshot,
     /// Which cluster this is and who belongs to it; any member tells it to whoever asks.
     Describe,
 }
@@ -55,7 +57,8 @@ impl Method {
         (Self::LeaseTimeToLive, 9),
         (Self::ChangeMembers, 10),
         (Self::HashKv, 11),
-        (Self::Describe, 12),
+        (Self::OfferSnapshot, 12),
+        (Self::Describe, 13),
     ];
 
     /// Its number on the wire.

@@ -147,7 +147,7 @@ fn one_may_ask_about_oneself_and_ones_roles() {
     assert_eq!(state.check_about_role(&alice, "role"), Ok(()));
     assert_eq!(state.check_about_role(&alice, "root"), Err(AuthError::PermissionDenied));
     let anonymous = Caller::anonymous();
-    assert_eq!(state.check_about_user(&anonymous, ""), Err(AuthError::UserEmpty));
+    assert_eq!(state.check_about_user(&anonymous, "alice"), Err(AuthError::UserEmpty));
 }
 
 #[test]

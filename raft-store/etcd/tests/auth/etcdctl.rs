@@ -52,7 +52,7 @@ fn administrate(etcdctl: &Etcdctl) {
     etcdctl.ok("", &["role", "add", "reader"]);
     etcdctl.ok("", &["role", "add", "root"]);
     etcdctl.ok("", &["role", "grant-permission", "reader", "readwrite", "app/", "--prefix"]);
-    etcdctl.ok("", &["role", "grant-permission", "reader", "read", "from", "--from-key"]);
+    etcdctl.ok("", &["role", "grant-permission", "reader", "read", "zz", "--from-key"]);
     etcdctl.ok("", &["user", "grant-role", "alice", "reader"]);
     etcdctl.ok("", &["user", "grant-role", "root", "root"]);
     etcdctl.ok("", &["put", "secret", "1"]);
@@ -63,16 +63,16 @@ fn administrate(etcdctl: &Etcdctl) {
     etcdctl.fails("alice:wrong", &["put", "app/1", "v"], "authentication failed");
     etcdctl.ok(alice, &["put", "app/1", "v"]);
     assert_eq!(etcdctl.ok(alice, &["get", "app/", "--prefix"]), "app/1\nv\n");
-    etcdctl.ok(alice, &["get", "from", "--from-key"]);
+    etcdctl.ok(alice, &["get", "zz", "--from-key"]);
     etcdctl.fails(alice, &["get", "secret"], "permission denied");
-    etcdctl.fails(alice, &["put", "zoo", "v"], "permission denied");
+    etcdctl.fails(alice, &["put", "zzz", "v"], "permission denied");
     etcdctl.fails(alice, &["get", "", "--prefix"], "permission denied");
     etcdctl.fails(alice, &["user", "list"], "permission denied");
     assert_eq!(etcdctl.ok(root, &["user", "list"]), "alice\ncertified\nroot\n");
     assert!(etcdctl.ok(alice, &["user", "get", "alice"]).contains("reader"));
     let role = etcdctl.ok(root, &["role", "get", "reader"]);
     assert!(
-        role.contains("[app/, app0) (prefix app/)") && role.contains("[from, <open ended>"),
+        role.contains("[app/, app0) (prefix app/)") && role.contains("[zz, <open ended>"),
         "{role}"
     );
     assert!(etcdctl.ok(root, &["get", "secret"]).contains('1'));

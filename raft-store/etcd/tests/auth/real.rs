@@ -132,7 +132,8 @@ fn draw(random: &dyn Random) -> Step {
         21 => Step::RoleDelete(below(4)),
         22..=24 => Step::Grant(below(4), below(5), i32::try_from(random.below(3)).unwrap()),
         25 => Step::Revoke(below(4), below(5)),
-        26 => Step::RoleGet(below(4)),
+        // What the role root permits was told from 3.6 on.
+        26 => Step::RoleGet(1 + below(3)),
         27 => Step::RoleList,
         28..=29 => Step::Put(below(5), flag(), lease()),
         30 => Step::Range(below(5)),
@@ -337,6 +338,11 @@ async fn a_real_etcd_answers_alike() {
         }
         let (ours, theirs) = known[who].both(&step).await;
         assert_eq!(ours, theirs, "seed {seed}, step {at}: {step:?} by {:?}", USERS[who]);
+        if matches!(step, Step::Disable) && ours.is_ok() {
+            // A token that is void is still looked at by old releases, though nothing is checked.
+            known.fill(anonymous.clone());
+            signed_in.fill(false);
+        }
         if ours.is_ok() { granted += 1 } else { refused += 1 }
     }
     assert!(granted > STEPS / 10 && refused > STEPS / 10, "{granted} granted, {refused} refused");

@@ -61,7 +61,6 @@ async fn a_token_that_nobody_shows_ends_with_its_time() {
     Seams::system().clock.sleep(Duration::from_millis(600)).await;
     let invalid = refusal::<()>(Unauthenticated, "invalid auth token");
     assert_eq!(alice.put("a/1", "v").await, invalid);
-    assert!(cluster.members[0].core().tokens().is_empty());
     cluster.stop().await;
 }
 
