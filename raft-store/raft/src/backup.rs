@@ -49,7 +49,7 @@ impl Consensus {
         let stopped = || io::Error::other("the member has stopped");
         let state = self.inner.state.upgrade().ok_or_else(stopped)?;
         let (scratch, vote) = (self.inner.scratch.clone(), self.vote());
-        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote)).await;
+        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote, 0)).await;
         let mut frames = copied.ok_or_else(panicked)??.frames();
         let mut file = NewFile::create(path)?;
         while let Some(frame) = frames.next().await {
@@ -158,8 +158,10 @@ pub fn restore(
 }
 
 fn membership(members: &[ClusterMember]) -> Result<StoredMembership, io::Error> {
-    let nodes: BTreeMap<u64, Node> =
-        members.iter().map(|member| (member.id.0, Node { addr: member.addr.clone() })).collect();
+    let nodes: BTreeMap<u64, Node> = members
+        .iter()
+        .map(|member| (member.id.0, Node { addr: member.addr.clone(), birth: 0 }))
+        .collect();
     let voters = members.iter().filter(|member| member.role == Role::Voter);
     let voters: BTreeSet<u64> = voters.map(|member| member.id.0).collect();
     let membership = Membership::new(vec![voters], nodes).map_err(io::Error::other)?;

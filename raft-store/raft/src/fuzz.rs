@@ -9,9 +9,10 @@
 use crate::scratch::Scratch;
 use crate::snapshot::receive;
 use crate::wire::{
-    Frame, decode_append, decode_append_reply, decode_membership, decode_payload, decode_reply,
-    decode_transfer, decode_transfer_reply, decode_vote, decode_vote_reply, decode_vote_request,
-    encode_append, encode_membership, encode_payload, encode_vote, encode_vote_request,
+    Frame, decode_append, decode_append_reply, decode_hello, decode_membership, decode_payload,
+    decode_reply, decode_transfer, decode_transfer_reply, decode_vote, decode_vote_reply,
+    decode_vote_request, encode_append, encode_membership, encode_payload, encode_vote,
+    encode_vote_request,
 };
 use bytes::Bytes;
 use std::path::Path;
@@ -22,13 +23,14 @@ pub fn wire(data: &[u8]) {
     if let Ok(vote) = decode_vote(bytes()) {
         assert_eq!(decode_vote(encode_vote(&vote)).ok(), Some(vote));
     }
-    if let Ok(request) = decode_vote_request(bytes()) {
-        let again = decode_vote_request(encode_vote_request(&request));
-        assert_eq!(again.ok(), Some(request));
+    if let Ok((birth, request)) = decode_vote_request(bytes()) {
+        let again = decode_vote_request(encode_vote_request(&request, birth));
+        assert_eq!(again.ok(), Some((birth, request)));
     }
-    if let Ok(request) = decode_append(bytes()) {
-        let again = decode_append(encode_append(&request)).expect("what was read can be written");
-        assert_eq!(format!("{again:?}"), format!("{request:?}"));
+    if let Ok((birth, request)) = decode_append(bytes()) {
+        let again = decode_append(encode_append(&request, birth));
+        let again = again.expect("what was read can be written");
+        assert_eq!(format!("{again:?}"), format!("{:?}", (birth, request)));
     }
     if let Ok(membership) = decode_membership(&bytes()) {
         assert_eq!(decode_membership(&encode_membership(&membership)).ok(), Some(membership));
@@ -39,6 +41,7 @@ pub fn wire(data: &[u8]) {
     }
     let _ = decode_append_reply(bytes());
     let _ = decode_reply(bytes());
+    let _ = decode_hello(bytes());
     let _ = decode_transfer(bytes());
     let _ = decode_transfer_reply(bytes());
     let _ = decode_vote_reply(bytes());
@@ -138,6 +141,7 @@ mod tests {
             last: LogIdMsg { term: 2, index: 9 },
             membership: Bytes::new(),
             files: names.iter().map(file).collect(),
+            birth: 0,
         })
     }
 

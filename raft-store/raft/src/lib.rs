@@ -8,6 +8,7 @@
 //! that contains it is durable; every failure says whether the request may have happened.
 
 mod backup;
+mod births;
 mod consensus;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -185,6 +185,12 @@ impl Consensus {
         if !self.inner.raft.is_leader() {
             return Attempt::Refused("this member does not lead".to_owned());
         }
+        if let MembershipChange::Promote { id } = &change
+            && !self.ensure_recorded(*id).await
+        {
+            let last = self.inner.last_index();
+            return Attempt::Done(Err(MembershipError::NotReady { id: *id, matched: 0, last }));
+        }
         let plan = match self.inner.plan(&change) {
             Ok(Some(plan)) => plan,
             Ok(None) => return Attempt::Done(Ok(self.members())),
@@ -241,7 +247,10 @@ impl Inner {
                 Ok(Some(ChangeMembers::AddVoterIds(BTreeSet::from([id.0]))))
             }
             MembershipChange::Remove { id } => self.remove(&members, *id),
-            MembershipChange::Move { id, addr } => relocate(&members, *id, addr),
+            MembershipChange::Move { id, addr } => {
+                let birth = self.recorded(id.0).unwrap_or_default();
+                relocate(&members, *id, addr, birth)
+            }
         }
     }
 
@@ -260,6 +269,11 @@ impl Inner {
         }
         self.check_majority(members, |voters| voters.remove(&id))?;
         Ok(Some(ChangeMembers::RemoveVoters(BTreeSet::from([id.0]))))
+    }
+
+    /// Entries that the leader has.
+    fn last_index(&self) -> u64 {
+        self.raft.metrics().borrow_watched().last_log_index.map_or(0, |index| index + 1)
     }
 
     /// etcd's rule: a learner is ready when it has nine tenths of the leader's log.
@@ -323,19 +337,20 @@ fn add(
         return Err(MembershipError::Exists { id, addr: member.addr.clone() });
     }
     check_address(members, id, addr)?;
-    Ok(Some(ChangeMembers::AddNodes(node(id, addr))))
+    Ok(Some(ChangeMembers::AddNodes(node(id, addr, 0))))
 }
 
 fn relocate(
     members: &[ClusterMember],
     id: MemberId,
     addr: &str,
+    birth: u64,
 ) -> Result<Option<Plan>, MembershipError> {
     if find(members, id)?.addr == addr {
         return Ok(None);
     }
     check_address(members, id, addr)?;
-    Ok(Some(ChangeMembers::SetNodes(node(id, addr))))
+    Ok(Some(ChangeMembers::SetNodes(node(id, addr, birth))))
 }
 
 fn check_address(
@@ -349,8 +364,8 @@ fn check_address(
     }
 }
 
-fn node(id: MemberId, addr: &str) -> BTreeMap<u64, Node> {
-    BTreeMap::from([(id.0, Node { addr: addr.to_owned() })])
+fn node(id: MemberId, addr: &str, birth: u64) -> BTreeMap<u64, Node> {
+    BTreeMap::from([(id.0, Node { addr: addr.to_owned(), birth })])
 }
 
 #[cfg(test)]
@@ -377,10 +392,10 @@ mod tests {
 
     #[test]
     fn moving_needs_a_member_and_a_free_address() {
-        let missing = relocate(&members(), MemberId(9), "host-9:1").unwrap_err();
+        let missing = relocate(&members(), MemberId(9), "host-9:1", 0).unwrap_err();
         assert_eq!(missing, MembershipError::NotFound { id: MemberId(9) });
-        assert_eq!(relocate(&members(), MemberId(1), "host-1:1"), Ok(None));
-        assert!(relocate(&members(), MemberId(1), "host-2:1").is_err());
-        assert!(matches!(relocate(&members(), MemberId(1), "host-7:1"), Ok(Some(_))));
+        assert_eq!(relocate(&members(), MemberId(1), "host-1:1", 0), Ok(None));
+        assert!(relocate(&members(), MemberId(1), "host-2:1", 0).is_err());
+        assert!(matches!(relocate(&members(), MemberId(1), "host-7:1", 0), Ok(Some(_))));
     }
 }

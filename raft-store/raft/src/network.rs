@@ -30,7 +30,7 @@ pub(crate) struct Network {
 impl Network {
     fn link(&self, target: u64, node: &Node, lane: Lane) -> Link {
         let peer = Peer { id: MemberId(target), addr: node.addr.clone(), lane };
-        Link { network: self.clone(), peer }
+        Link { network: self.clone(), peer, birth: node.birth }
     }
 }
 
@@ -55,6 +55,8 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 pub(crate) struct Link {
     network: Network,
     peer: Peer,
+    /// The birth of the log that the membership knows there; everything sent is for it alone.
+    birth: u64,
 }
 
 type Rpc<T> = Result<T, RPCError<TypeConfig>>;
@@ -84,7 +86,8 @@ async fn append_alone(
     request: AppendEntriesRequest<TypeConfig>,
     option: &RPCOption,
 ) -> Rpc<StreamAppendResult<TypeConfig>> {
-    let reply = link.call(Method::Append, wire::encode_append(&request), option).await?;
+    let reply =
+        link.call(Method::Append, wire::encode_append(&request, link.birth), option).await?;
     wire::decode_append_reply(reply).map_err(|error| wire_error(&error))
 }
 
@@ -121,7 +124,8 @@ impl RaftNetworkV2<TypeConfig> for Link {
             });
             return std::future::ready(Ok(replies.boxed())).boxed();
         }
-        let requests = input.map(|request| wire::encode_append(&request)).boxed();
+        let birth = self.birth;
+        let requests = input.map(move |request| wire::encode_append(&request, birth)).boxed();
         async move {
             let replies = self.network.transport.append(&self.peer, requests).await;
             let replies = replies.map_err(|error| rpc_error(&error))?;
@@ -139,7 +143,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Rpc<VoteResponse<TypeConfig>> {
-        let body = wire::encode_vote_request(&request);
+        let body = wire::encode_vote_request(&request, self.birth);
         let reply = self.call(Method::Vote, body, &option).await?;
         wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
     }
@@ -149,7 +153,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Rpc<VoteResponse<TypeConfig>> {
-        let body = wire::encode_vote_request(&request);
+        let body = wire::encode_vote_request(&request, self.birth);
         let reply = self.call(Method::PreVote, body, &option).await?;
         wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
     }
@@ -166,7 +170,8 @@ impl RaftNetworkV2<TypeConfig> for Link {
             return Err(StreamingError::Network(reason));
         };
         let scratch = self.network.scratch.clone();
-        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote)).await;
+        let birth = self.birth;
+        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote, birth)).await;
         let outgoing = copied
             .ok_or_else(|| NetworkError::from_string("copying the state panicked"))?
             .map_err(|error| Unreachable::new(&error))?;

@@ -3,6 +3,7 @@
 //! Invariants: every chunk carries a CRC-32C; a received directory is complete, verified and synced
 //! before it is installed; names from the network never leave the directory.
 
+use crate::births::Birth;
 use crate::machine::snapshot_meta;
 use crate::scratch::{Scratch, ScratchDir};
 use crate::types::{SnapshotMeta, Vote};
@@ -27,7 +28,12 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// Copies the state (hard links and a flush; blocks).
-    pub(crate) fn copy(state: &Mvcc, scratch: &Scratch, vote: Vote) -> Result<Self, io::Error> {
+    pub(crate) fn copy(
+        state: &Mvcc,
+        scratch: &Scratch,
+        vote: Vote,
+        birth: u64,
+    ) -> Result<Self, io::Error> {
         let copy = scratch.dir("send")?;
         let dir = copy.join("state");
         let applied = state.checkpoint(&dir).map_err(io::Error::other)?;
@@ -36,6 +42,7 @@ impl Outgoing {
             last: last_of(&applied)?,
             membership: applied.membership,
             files: files_in(&dir)?,
+            birth,
         };
         Ok(Self { copy, header })
     }
@@ -150,9 +157,11 @@ fn incomplete() -> io::Error {
 pub(crate) async fn receive(
     mut frames: impl Stream<Item = Result<Bytes, String>> + Unpin,
     scratch: &Scratch,
+    birth: &Birth,
 ) -> Result<Incoming, io::Error> {
     let first = next(&mut frames).await?;
     let Frame::Header(header) = first else { return Err(headless()) };
+    birth.admit(header.birth).map_err(io::Error::other)?;
     let mut writer = Some(Writer::create(scratch.dir("receive")?, &header)?);
     loop {
         let Some(mut open) = writer.take() else {

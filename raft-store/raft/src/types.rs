@@ -61,4 +61,6 @@ pub(crate) struct Answer(pub(crate) Option<Outcome>);
 pub(crate) struct Node {
     /// Address for member-to-member traffic, `host:port`.
     pub(crate) addr: String,
+    /// The birth of its log; 0 until the leader has recorded it. See `births`.
+    pub(crate) birth: u64,
 }

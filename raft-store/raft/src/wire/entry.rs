@@ -48,6 +48,9 @@ struct NodeMsg {
     member: u64,
     #[prost(string, tag = "2")]
     addr: String,
+    /// The birth of the member's log; 0 until it is known.
+    #[prost(fixed64, tag = "3")]
+    birth: u64,
 }
 
 /// Encodes a membership with the log id that set it.
@@ -74,15 +77,17 @@ fn membership_msg(membership: &Membership) -> MembershipMsg {
     MembershipMsg {
         log_id: None,
         configs: configs.map(|set| ConfigMsg { voters: set.iter().copied().collect() }).collect(),
-        nodes: nodes.map(|(id, node)| NodeMsg { member: *id, addr: node.addr.clone() }).collect(),
+        nodes: nodes
+            .map(|(id, node)| NodeMsg { member: *id, addr: node.addr.clone(), birth: node.birth })
+            .collect(),
     }
 }
 
 fn membership_of(message: MembershipMsg) -> Result<Membership, WireError> {
     let configs: Vec<BTreeSet<u64>> =
         message.configs.into_iter().map(|config| config.voters.into_iter().collect()).collect();
-    let nodes: BTreeMap<u64, Node> =
-        message.nodes.into_iter().map(|node| (node.member, Node { addr: node.addr })).collect();
+    let node = |node: NodeMsg| (node.member, Node { addr: node.addr, birth: node.birth });
+    let nodes: BTreeMap<u64, Node> = message.nodes.into_iter().map(node).collect();
     if configs.is_empty() && nodes.is_empty() {
         return Ok(Membership::default());
     }
