@@ -100,6 +100,9 @@ impl Run {
         cluster.clock.sleep(Duration::from_millis(200)).await;
         self.chaos.heal();
         cluster.clock.sleep(Duration::from_millis(600)).await;
+        while cluster.changing.load(Ordering::Relaxed) && !cluster.findings.any() {
+            cluster.clock.sleep(Duration::from_millis(50)).await;
+        }
         self.stop.store(true, Ordering::Relaxed);
         self.settle().await;
         self.observed.store(true, Ordering::Relaxed);

@@ -120,6 +120,13 @@ impl Member {
         self.inner.core.consensus().voters()
     }
 
+    /// Whether the cluster knows the log of a member, so that an emptied directory in its place would
+    /// be noticed: true soon after a cluster was formed, and before a learner gets a vote.
+    #[must_use]
+    pub fn recognises(&self, id: MemberId) -> bool {
+        self.inner.core.consensus().recognises(id)
+    }
+
     /// Waits until there is a leader and this member has applied what was committed before.
     ///
     /// # Errors
