@@ -59,7 +59,7 @@ pub struct Options {
     pub id: MemberId,
     /// The members that form the cluster, with addresses; this one included.
     pub peers: BTreeMap<MemberId, String>,
-    /// Whether the peers form a new cluster if this member has never run. Otherwise it waits until
+    /// Whether the peers form a new cluster, once all of them answer, if this member has never run. Otherwise it waits until
     /// the members of an existing cluster take it in.
     pub form: bool,
     /// Heartbeats and elections.
