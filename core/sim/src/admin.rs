@@ -142,25 +142,23 @@ impl Operator {
         let mut last = None;
         while cluster.control.now() < give_up && !cluster.findings.any() {
             if let Some((via, core, _)) = cluster.any(&*self.random) {
-                let change = change.clone();
+                let asking = change.clone();
                 let asked =
-                    cluster.control.spawn_on(host_of(via), async move { ask(&core, change).await });
+                    cluster.control.spawn_on(host_of(via), async move { ask(&core, asking).await });
                 let answer = timeout(&*cluster.clock, ms(2500), asked).await;
                 match answer.and_then(Result::ok) {
                     Some(Ok(members)) => return self.check(&distinct(&members), &members),
                     // Made by an earlier attempt whose answer was lost.
-                    Some(Err(
-                        MembershipError::NotFound { .. } | MembershipError::NotLearner { .. },
-                    )) => {
-                        return true;
-                    }
+                    Some(Err(error)) if was_made(&change, &error) => return true,
                     Some(Err(error)) => last = Some(error),
                     None => {}
                 }
             }
             cluster.clock.sleep(ms(20 + self.random.below(150))).await;
         }
-        cluster.findings.violation(format!("{change:?} cannot be made: {last:?}"));
+        cluster
+            .findings
+            .violation(format!("{change:?} cannot be made: {last:?}; {}", cluster.stand()));
         false
     }
 
@@ -173,6 +171,14 @@ impl Operator {
             self.cluster.findings.violation(format!("members occur twice: {members:?}"));
         }
         true
+    }
+}
+
+fn was_made(change: &MembershipChange, error: &MembershipError) -> bool {
+    match change {
+        MembershipChange::Promote { .. } => matches!(error, MembershipError::NotLearner { .. }),
+        MembershipChange::Remove { .. } => matches!(error, MembershipError::NotFound { .. }),
+        _ => false,
     }
 }
 

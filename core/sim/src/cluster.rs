@@ -10,6 +10,7 @@ use quorate_raft::Parts;
 use quorate_seams::{
     Control, Crash, Host, Random, Seams, SharedClock, SharedDisk, SharedRandom, SimDisk,
 };
+use quorate_store::Store;
 use quorate_types::{ClusterId, MemberId, Term};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -318,6 +319,22 @@ impl Cluster {
                 "term {term} has two leaders: {first} and, as member {seen_by} sees it, {leader}"
             ));
         }
+    }
+
+    /// How every member stands, for reports.
+    pub(crate) fn stand(&self) -> String {
+        let nodes = self.nodes();
+        let stand = nodes.iter().map(|(id, node)| {
+            let status = node.core.as_ref().map(|core| {
+                let status = core.status();
+                let applied = *core.consensus().applied().borrow();
+                let failed = core.consensus().leadership().borrow().failed.clone();
+                let members = core.members();
+                (applied, status.revision, status.term, status.leader, failed, members)
+            });
+            format!("member {id} at {} {:?} {status:?}", node.addr, node.health)
+        });
+        stand.collect::<Vec<_>>().join("; ")
     }
 
     /// How many terms have had a leader.

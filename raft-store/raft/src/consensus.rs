@@ -1,6 +1,7 @@
 //! One member's part in consensus: start, leadership, shutdown.
 
 use crate::births::{Birth, keep_births};
+use crate::book::Book;
 use crate::error::Error;
 use crate::machine::StateMachine;
 use crate::network::Network;
@@ -90,13 +91,18 @@ impl Consensus {
         let shared = state.downgrade();
         let birth = Arc::new(Birth::new(parts.log.birth()));
         let store = LogStore::new(parts.log, state);
-        let network = Network { transport: Arc::clone(&parts.transport), scratch: scratch.clone() };
+        let book = Arc::new(Book::default());
+        let network = Network {
+            transport: Arc::clone(&parts.transport),
+            scratch: scratch.clone(),
+            book: Arc::clone(&book),
+        };
         let raft = Raft::new(options.id.0, config, network, store, machine)
             .await
             .map_err(|error| Error::Start { reason: error.to_string() })?;
         let tasks = TaskSet::new();
         let (known, leadership) = watch::channel(leadership_of(&raft));
-        tasks.spawn(follow_leadership(raft.clone(), known, birth.forgotten()));
+        tasks.spawn(follow_leadership(raft.clone(), known, birth.forgotten(), book));
         let (proposals, drive) = Proposals::new(raft.clone());
         tasks.spawn(drive);
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
@@ -240,9 +246,16 @@ async fn follow_leadership(
     raft: Raft,
     known: watch::Sender<Leadership>,
     mut forgotten: watch::Receiver<Option<String>>,
+    book: Arc<Book>,
 ) {
     let mut metrics = raft.metrics();
+    let mut noted = None;
     loop {
+        let members = Arc::clone(&metrics.borrow_watched().membership_config);
+        if *members.log_id() != noted {
+            book.note(members.nodes());
+            noted.clone_from(members.log_id());
+        }
         let mut now = leadership_of(&raft);
         if let Some(reason) = forgotten.borrow_and_update().clone() {
             now = Leadership { leader: None, addr: None, failed: Some(reason), ..now };

@@ -9,6 +9,7 @@
 
 mod backup;
 mod births;
+mod book;
 mod consensus;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]

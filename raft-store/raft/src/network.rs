@@ -1,5 +1,6 @@
 //! openraft's network over [`Transport`].
 
+use crate::book::Book;
 use crate::machine::SnapshotData;
 use crate::scratch::Scratch;
 use crate::snapshot::Outgoing;
@@ -25,12 +26,12 @@ use std::sync::Arc;
 pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) scratch: Scratch,
+    pub(crate) book: Arc<Book>,
 }
 
 impl Network {
     fn link(&self, target: u64, node: &Node, lane: Lane) -> Link {
-        let peer = Peer { id: MemberId(target), addr: node.addr.clone(), lane };
-        Link { network: self.clone(), peer, birth: node.birth }
+        Link { network: self.clone(), target, node: node.clone(), lane }
     }
 }
 
@@ -54,16 +55,27 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 #[derive(Debug)]
 pub(crate) struct Link {
     network: Network,
-    peer: Peer,
-    /// The birth of the log that the membership knows there; everything sent is for it alone.
-    birth: u64,
+    target: u64,
+    /// As it was when the link was made.
+    node: Node,
+    lane: Lane,
 }
 
 type Rpc<T> = Result<T, RPCError<TypeConfig>>;
 
 impl Link {
+    fn peer(&self, lane: Lane) -> Peer {
+        let addr = self.network.book.find(self.target, &self.node).addr;
+        Peer { id: MemberId(self.target), addr, lane }
+    }
+
+    /// The birth of the log that the membership knows there; everything sent is for it alone.
+    fn birth(&self) -> u64 {
+        self.network.book.find(self.target, &self.node).birth
+    }
+
     async fn call(&self, method: Method, body: Bytes, option: &RPCOption) -> Rpc<Bytes> {
-        let peer = Peer { lane: Lane::Control, ..self.peer.clone() };
+        let peer = self.peer(Lane::Control);
         let call = self.network.transport.call(&peer, method, body, option.soft_ttl());
         call.await.map_err(|error| rpc_error(&error))
     }
@@ -87,7 +99,7 @@ async fn append_alone(
     option: &RPCOption,
 ) -> Rpc<StreamAppendResult<TypeConfig>> {
     let reply =
-        link.call(Method::Append, wire::encode_append(&request, link.birth), option).await?;
+        link.call(Method::Append, wire::encode_append(&request, link.birth()), option).await?;
     wire::decode_append_reply(reply).map_err(|error| wire_error(&error))
 }
 
@@ -116,7 +128,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
-        if self.peer.lane == Lane::Control {
+        if self.lane == Lane::Control {
             let link = &*self;
             let replies = input.then(move |request| {
                 let option = option.clone();
@@ -124,10 +136,11 @@ impl RaftNetworkV2<TypeConfig> for Link {
             });
             return std::future::ready(Ok(replies.boxed())).boxed();
         }
-        let birth = self.birth;
-        let requests = input.map(move |request| wire::encode_append(&request, birth)).boxed();
+        let (book, target, node) = (Arc::clone(&self.network.book), self.target, self.node.clone());
+        let encode = move |request| wire::encode_append(&request, book.find(target, &node).birth);
+        let requests = input.map(encode).boxed();
         async move {
-            let replies = self.network.transport.append(&self.peer, requests).await;
+            let replies = self.network.transport.append(&self.peer(self.lane), requests).await;
             let replies = replies.map_err(|error| rpc_error(&error))?;
             let decoded = replies.map(|reply| {
                 let reply = reply.map_err(|error| rpc_error(&error))?;
@@ -143,7 +156,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Rpc<VoteResponse<TypeConfig>> {
-        let body = wire::encode_vote_request(&request, self.birth);
+        let body = wire::encode_vote_request(&request, self.birth());
         let reply = self.call(Method::Vote, body, &option).await?;
         wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
     }
@@ -153,7 +166,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Rpc<VoteResponse<TypeConfig>> {
-        let body = wire::encode_vote_request(&request, self.birth);
+        let body = wire::encode_vote_request(&request, self.birth());
         let reply = self.call(Method::PreVote, body, &option).await?;
         wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
     }
@@ -170,12 +183,13 @@ impl RaftNetworkV2<TypeConfig> for Link {
             return Err(StreamingError::Network(reason));
         };
         let scratch = self.network.scratch.clone();
-        let birth = self.birth;
+        let birth = self.birth();
         let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote, birth)).await;
         let outgoing = copied
             .ok_or_else(|| NetworkError::from_string("copying the state panicked"))?
             .map_err(|error| Unreachable::new(&error))?;
-        let send = self.network.transport.snapshot(&self.peer, outgoing.frames());
+        let peer = self.peer(self.lane);
+        let send = self.network.transport.snapshot(&peer, outgoing.frames());
         let reply = tokio::select! {
             biased;
             reply = send => reply.map_err(|error| rpc_error(&error))?,
