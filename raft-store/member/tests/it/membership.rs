@@ -100,6 +100,28 @@ async fn a_member_is_replaced_and_a_leader_takes_itself_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_moved_is_found_by_the_leader_that_led_before() {
+    let root = tempfile::tempdir().unwrap();
+    let members = leader_first(cluster(root.path().to_owned(), 3).await).await;
+    let [leader, second, third] = &members[..] else { panic!("three members") };
+    put_many(leader, "before", 20).await;
+    let (term, id) = (leader.status().term, third.id());
+    third.kill().await;
+    let mut addresses = free_addresses(3);
+    for member in [leader, second] {
+        addresses[usize::try_from(member.id().0).unwrap() - 1] = member.local_addr();
+    }
+    let at = addresses[usize::try_from(id.0).unwrap() - 1].to_string();
+    second.relocate(id, at).await.unwrap();
+    let third = start(options(root.path(), id.0, &addresses)).await;
+    let revision = put_many(leader, "after", 20).await;
+    eventually("what the leader writes arrives", async || third.status().revision >= revision)
+        .await;
+    assert_eq!(leader.status().leading(), Some(term), "nobody had to elect anyone");
+    same_state(&[leader, second, &third], revision).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(4);
