@@ -82,7 +82,7 @@ impl Operator {
             return false;
         }
         let (id, addr) = cluster.add_machine();
-        if !self.carry_out(MembershipChange::Add { id, addr }).await {
+        if !self.carry_out(MembershipChange::Add { id, addr, joining: false }).await {
             return false;
         }
         cluster.start(id);
@@ -105,7 +105,7 @@ impl Operator {
         if let Some(node) = cluster.nodes().get_mut(&id) {
             node.voter = false;
         }
-        if self.carry_out(MembershipChange::Remove { id }).await {
+        if self.carry_out(MembershipChange::Remove { id, force: false }).await {
             // It runs on for a while and must disturb nobody.
             cluster.clock.sleep(ms(self.random.below(600))).await;
             cluster.retire(id);
@@ -191,9 +191,10 @@ fn distinct(members: &[ClusterMember]) -> Vec<MemberId> {
 
 async fn ask(core: &Core, change: MembershipChange) -> Result<Vec<ClusterMember>, MembershipError> {
     match change {
-        MembershipChange::Add { id, addr } => core.add_learner(id, addr).await,
+        MembershipChange::Add { id, addr, .. } => core.add_learner(id, addr).await,
         MembershipChange::Promote { id } => core.promote(id).await,
-        MembershipChange::Remove { id } => core.remove(id).await,
+        MembershipChange::Remove { id, .. } => core.remove(id).await,
         MembershipChange::Move { id, addr } => core.relocate(id, addr).await,
+        MembershipChange::Publish { .. } => unreachable!("operators do not tell for members"),
     }
 }

@@ -1,11 +1,12 @@
-//! The Maintenance service; its snapshot and its hash of the whole database are not served yet.
+//! The Maintenance service; its hash of the whole database is not served.
 
-use crate::ETCD_VERSION;
 use crate::context::Context;
 use crate::errors::{MEMBER_NOT_FOUND, status};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::maintenance_server::Maintenance;
-use futures::stream::{self, BoxStream, StreamExt};
+use crate::snapshot;
+use crate::version::{cluster_version, minor};
+use futures::stream::BoxStream;
 use pb::alarm_request::AlarmAction;
 use quorate_member::{Alarm, AlarmKind};
 use quorate_store::Store;
@@ -15,7 +16,7 @@ use tonic::{Request, Response, Status};
 #[derive(Debug)]
 pub(crate) struct MaintenanceService(pub(crate) Context);
 
-fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
+pub(crate) fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
     let kind = match alarm.kind {
         AlarmKind::NoSpace => pb::AlarmType::Nospace,
         _ => pb::AlarmType::None,
@@ -23,7 +24,33 @@ fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
     pb::AlarmMember { member_id: alarm.member.0, alarm: kind.into() }
 }
 
+/// What only the status of 3.6 and later tells.
+fn newer(context: &Context) -> pb::StatusResponse {
+    let version = &context.options.version;
+    if minor(version) < (3, 6) {
+        return pb::StatusResponse::default();
+    }
+    pb::StatusResponse {
+        storage_version: cluster_version(version),
+        db_size_quota: i64::try_from(context.member.quota_bytes()).unwrap_or(i64::MAX),
+        downgrade_info: Some(pb::DowngradeInfo::default()),
+        ..Default::default()
+    }
+}
+
 impl MaintenanceService {
+    /// Lets pass who is in charge.
+    async fn root<T: Sync>(&self, request: &Request<T>) -> Result<(), Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_root().map_err(status)
+    }
+
+    /// Lets pass who has said who they are.
+    async fn named<T: Sync>(&self, request: &Request<T>) -> Result<(), Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_named().map_err(status)
+    }
+
     async fn disarm(&self, member: u64, kind: i32) -> Result<Vec<Alarm>, Status> {
         if kind != i32::from(pb::AlarmType::Nospace) {
             return self.0.member.alarms().await.map_err(status);
@@ -41,6 +68,10 @@ impl Maintenance for MaintenanceService {
         &self,
         request: Request<pb::AlarmRequest>,
     ) -> Result<Response<pb::AlarmResponse>, Status> {
+        match request.get_ref().action == i32::from(AlarmAction::Get) {
+            true => self.named(&request).await?,
+            false => self.root(&request).await?,
+        }
         let request = request.into_inner();
         let alarms = match AlarmAction::try_from(request.action) {
             Ok(AlarmAction::Get) => self.0.member.alarms().await.map_err(status)?,
@@ -55,8 +86,9 @@ impl Maintenance for MaintenanceService {
 
     async fn status(
         &self,
-        _: Request<pb::StatusRequest>,
+        request: Request<pb::StatusRequest>,
     ) -> Result<Response<pb::StatusResponse>, Status> {
+        self.named(&request).await?;
         let member = &self.0.member;
         let now = member.status();
         let size = i64::try_from(member.size().await.map_err(status)?).unwrap_or(i64::MAX);
@@ -67,7 +99,7 @@ impl Maintenance for MaintenanceService {
         };
         Ok(Response::new(pb::StatusResponse {
             header: Some(self.0.header(now.revision)),
-            version: ETCD_VERSION.to_owned(),
+            version: self.0.options.version.clone(),
             db_size: size,
             leader: now.leader.map_or(0, |leader| leader.0),
             raft_index: last.0,
@@ -75,22 +107,25 @@ impl Maintenance for MaintenanceService {
             raft_applied_index: applied.0,
             errors,
             db_size_in_use: size,
-            is_learner: false,
+            is_learner: self.0.rules.is_learner(),
+            ..newer(&self.0)
         }))
     }
 
     async fn defragment(
         &self,
-        _: Request<pb::DefragmentRequest>,
+        request: Request<pb::DefragmentRequest>,
     ) -> Result<Response<pb::DefragmentResponse>, Status> {
+        self.root(&request).await?;
         self.0.member.defragment().await.map_err(status)?;
         Ok(Response::new(pb::DefragmentResponse { header: Some(self.0.header_now()) }))
     }
 
     async fn hash(
         &self,
-        _: Request<pb::HashRequest>,
+        request: Request<pb::HashRequest>,
     ) -> Result<Response<pb::HashResponse>, Status> {
+        self.root(&request).await?;
         Err(Status::unimplemented("etcdserver: ask for HashKV, which members can compare"))
     }
 
@@ -98,28 +133,31 @@ impl Maintenance for MaintenanceService {
         &self,
         request: Request<pb::HashKvRequest>,
     ) -> Result<Response<pb::HashKvResponse>, Status> {
+        self.root(&request).await?;
         let revision = Revision(request.into_inner().revision);
         let hash = self.0.member.hash_kv(revision).await.map_err(status)?;
         Ok(Response::new(pb::HashKvResponse {
             header: Some(self.0.header(hash.current)),
             hash: hash.hash,
             // etcd tells -1 before the first compaction.
+            hash_revision: if revision > Revision::NONE { revision.0 } else { hash.current.0 },
             compact_revision: if hash.compacted == Revision::NONE { -1 } else { hash.compacted.0 },
         }))
     }
 
     async fn snapshot(
         &self,
-        _: Request<pb::SnapshotRequest>,
+        request: Request<pb::SnapshotRequest>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
-        let refusal = Status::unimplemented("etcdserver: snapshots are not served over the wire");
-        Ok(Response::new(stream::once(async { Err(refusal) }).boxed()))
+        self.root(&request).await?;
+        Ok(Response::new(snapshot::stream(&self.0, self.0.members())))
     }
 
     async fn move_leader(
         &self,
         request: Request<pb::MoveLeaderRequest>,
     ) -> Result<Response<pb::MoveLeaderResponse>, Status> {
+        self.root(&request).await?;
         let target = MemberId(request.into_inner().target_id);
         let member = &self.0.member;
         if member.status().leading().is_none() {

@@ -27,6 +27,9 @@
 //! ```
 
 #[cfg(feature = "node")]
+mod alone;
+mod authorized;
+#[cfg(feature = "node")]
 mod backup;
 mod custom;
 #[cfg(feature = "node")]
@@ -35,12 +38,14 @@ mod data_dir;
 mod delegate;
 #[cfg(feature = "node")]
 mod error;
+mod identity;
 mod integrity;
 mod leases;
 #[cfg(feature = "node")]
 mod member;
 mod member_core;
 mod membership;
+mod metrics;
 #[cfg(feature = "node")]
 mod options;
 mod service;
@@ -51,17 +56,33 @@ mod sweep;
 mod watching;
 
 #[cfg(feature = "node")]
-pub use backup::{Restore, restore};
+pub use alone::force_new_cluster;
+pub use authorized::Authorized;
+#[cfg(feature = "node")]
+pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
+#[cfg(feature = "node")]
+pub use data_dir::owner;
 #[cfg(feature = "node")]
 pub use error::Error;
 pub use integrity::Integrity;
 #[cfg(feature = "node")]
 pub use member::Member;
 pub use member_core::Core;
+pub use metrics::{Histogram, Metrics, Requests};
 #[cfg(feature = "node")]
-pub use options::MemberOptions;
+pub use options::{MemberOptions, PeerSockets};
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
+    Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
+    MachineEffects, MachineError, MachineView, Operations, StoredLease,
 };
-pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};
+pub use quorate_raft::{ClusterMember, Follower, MembershipError, Role, SnapshotTraffic, Timing};
+
+/// Sockets and TLS of members and clients.
+#[cfg(feature = "node")]
+pub mod net {
+    pub use quorate_transport::{
+        Caller, ClientTls, KeepAlive, ListenError, ServerTls, Socket, Sockets, TlsError,
+        TlsOptions, TlsVersion, Url, UrlError, describe, self_signed,
+    };
+}

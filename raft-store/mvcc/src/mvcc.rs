@@ -4,17 +4,20 @@
 //! beside the database (`meta`, ring) is published after the write, never before.
 
 use crate::apply::{self, attached};
+use crate::auth::{self, SharedAuth};
 use crate::db::{Family, StateDb, Step};
 use crate::hash::{self, HashKv};
 use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
 use crate::lease_changes::{LeaseChanges, LeaseFeed};
 use crate::meta::{Meta, founding, identify};
+use crate::operations::{Counter, Operations};
 use crate::space::Space;
 use crate::watch::{self, Pulled, Ring, Watcher};
 use crate::{
-    Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read,
+    Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, page, read,
 };
 use bytes::Bytes;
+use quorate_auth::{AuthState, TokenSink};
 use quorate_seams::bug;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
@@ -38,7 +41,9 @@ pub struct Mvcc {
     durable: Mutex<Option<LogIndex>>,
     ring: Ring,
     leases: LeaseFeed,
+    auth: SharedAuth,
     space: Space,
+    counter: Counter,
 }
 
 impl Mvcc {
@@ -47,8 +52,10 @@ impl Mvcc {
     /// # Errors
     /// The database fails, or is of another cluster or format.
     pub fn open(db: Arc<dyn StateDb>, options: Options) -> Result<Arc<Self>, Error> {
-        let (meta, identity) =
-            db::read(&*db, |view| Ok((Meta::load(view)?, identify(view, options.cluster)?)))?;
+        let (meta, auth, identity) = db::read(&*db, |view| {
+            let identity = identify(view, options.cluster)?;
+            Ok((Meta::load(view)?, auth::load(view)?, identity))
+        })?;
         if !identity.is_empty() {
             db.write(&identity)?;
             db.flush()?;
@@ -63,7 +70,9 @@ impl Mvcc {
             meta: RwLock::new(meta),
             ring,
             leases: LeaseFeed::default(),
+            auth: SharedAuth::new(auth),
             space: Space::default(),
+            counter: Counter::default(),
         }))
     }
 
@@ -84,13 +93,15 @@ impl Mvcc {
         let meta = self.meta();
         let effects = db::read(&*self.db, |view| {
             let Options { machines, compaction_step, .. } = &self.options;
-            apply::apply(view, meta, entries, machines, *compaction_step)
+            apply::apply(view, meta, self.auth.state(), entries, machines, *compaction_step)
         })?;
+        self.auth.publish(effects.auth);
         self.db.write(&effects.batch)?;
         self.space.written(effects.batch.bytes());
         self.publish(effects.meta);
         self.leases.publish(&effects.leases);
         self.ring.publish(effects.revisions);
+        self.counter.applied(&effects.outcomes);
         Ok(effects.outcomes)
     }
 
@@ -106,7 +117,8 @@ impl Mvcc {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let meta = self.meta();
         let effects = db::read(&*self.db, |view| {
-            apply::apply(view, meta, Vec::new(), &self.options.machines, most)
+            let (auth, machines) = (self.auth.state(), &self.options.machines);
+            apply::apply(view, meta, auth, Vec::new(), machines, most)
         })?;
         self.db.write(&effects.batch)?;
         let more = !effects.meta.is_swept();
@@ -132,6 +144,7 @@ impl Mvcc {
     /// [`Refusal::EmptyKey`], [`Refusal::Compacted`], [`Refusal::FutureRevision`], or
     /// [`Refusal::Fatal`] if the database fails.
     pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
+        self.counter.read();
         db::read(&*self.db, |view| {
             let meta = Meta::load(view)?;
             match read::check(request, &meta) {
@@ -139,6 +152,28 @@ impl Mvcc {
                 Err(refusal) => Ok(Err(refusal)),
             }
         })?
+    }
+
+    /// The first keys of a range, as many as the limit says, in byte order: sorting and filtering are
+    /// left undone. Stops there, and counts only what it returns.
+    ///
+    /// # Errors
+    /// As [`Mvcc::range`].
+    pub fn page(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
+        self.counter.read();
+        db::read(&*self.db, |view| {
+            let meta = Meta::load(view)?;
+            match read::check(request, &meta) {
+                Ok(at) => page::page(view, request, at, meta.revision).map(Ok),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        })?
+    }
+
+    /// What has been done to the state since it was opened.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        self.counter.counts()
     }
 
     /// Watches a range. [`Refusal::Compacted`] comes as the only item of the stream.
@@ -192,6 +227,24 @@ impl Mvcc {
             let key = lease_key(id);
             view.value(Family::Lease, &key)?.map(|value| decode_lease(id, &value, &key)).transpose()
         })
+    }
+
+    /// Users and roles as the last applied entry left them.
+    #[must_use]
+    pub fn auth(&self) -> Arc<AuthState> {
+        self.auth.state()
+    }
+
+    /// The revision of users and roles while requests are checked, otherwise 0. Costs nothing: what an
+    /// unchecked request looks at.
+    #[must_use]
+    pub fn auth_gate(&self) -> u64 {
+        self.auth.gate()
+    }
+
+    /// Tells somebody what becomes of tokens, as entries are applied; whether nobody was told before.
+    pub fn follow_tokens(&self, sink: Arc<dyn TokenSink>) -> bool {
+        self.auth.follow(sink)
     }
 
     /// The alarms that are raised, sorted.
@@ -317,11 +370,14 @@ impl Mvcc {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut installed = Meta::default();
         let mut identity = db::Batch::default();
+        let mut auth = AuthState::default();
         self.db.replace(dir, &mut |view| {
             identity = identify(view, self.options.cluster)?;
             installed = Meta::load(view)?;
+            auth = auth::load(view)?;
             Ok(())
         })?;
+        self.auth.replace(auth);
         let applied = installed.applied.clone();
         let revision = installed.revision;
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
@@ -352,6 +408,27 @@ impl Mvcc {
         self.publish(meta);
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
+    }
+
+    /// Makes a state whose changes were written by other means than applying stand where they end.
+    pub(crate) fn begin_at(&self, meta: Meta) -> Result<(), Error> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = db::Batch::default();
+        let (key, value) = meta.encode();
+        batch.put(Family::Meta, key, value);
+        self.db.write(&batch)?;
+        self.db.flush()?;
+        self.auth.replace(db::read(&*self.db, auth::load)?);
+        let revision = meta.revision;
+        self.publish(meta);
+        self.leases.reload();
+        self.space.forget();
+        self.ring.replace(revision);
+        Ok(())
+    }
+
+    pub(crate) fn db(&self) -> &dyn StateDb {
+        &*self.db
     }
 
     fn meta(&self) -> Meta {

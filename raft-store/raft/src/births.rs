@@ -115,9 +115,8 @@ impl Inner {
             births.insert(own, self.birth.own);
         }
         let all = ids.iter().all(|id| births.contains_key(id));
-        let node = |(id, birth): (u64, u64)| {
-            Some((id, Node { addr: config.get_node(&id)?.addr.clone(), birth }))
-        };
+        let node =
+            |(id, birth): (u64, u64)| Some((id, Node { birth, ..config.get_node(&id)?.clone() }));
         let nodes: BTreeMap<u64, Node> =
             births.into_iter().filter(|(_, birth)| *birth != 0).filter_map(node).collect();
         if nodes.is_empty() {

@@ -18,10 +18,8 @@ impl Book {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, node) in nodes {
             let entry = known.entry(*id).or_default();
-            entry.addr.clone_from(&node.addr);
-            if node.birth != 0 {
-                entry.birth = node.birth;
-            }
+            let birth = if node.birth == 0 { entry.birth } else { node.birth };
+            *entry = Node { birth, ..node.clone() };
         }
     }
 
@@ -38,7 +36,7 @@ mod tests {
 
     #[test]
     fn the_newest_address_counts_and_a_birth_stays() {
-        let node = |addr: &str, birth| Node { addr: addr.to_owned(), birth };
+        let node = |addr: &str, birth| Node { birth, ..Node::at(addr) };
         let book = Book::default();
         assert_eq!(book.find(1, &node("a:1", 0)), node("a:1", 0));
         book.note([(&1, &node("a:1", 7))].into_iter());

@@ -9,11 +9,13 @@ use crate::options::Options;
 use crate::proposals::Proposals;
 use crate::read_index::ReadIndexes;
 use crate::scratch::Scratch;
+use crate::snapshot::{Inbox, SnapshotTraffic, Sums, Traffic};
 use crate::state::{State, WeakState};
 use crate::storage::LogStore;
 use crate::transport::Transport;
-use crate::types::{Node, Raft};
+use crate::types::{Node, Raft, TypeConfig};
 use openraft::async_runtime::WatchReceiver;
+use openraft::error::Fatal;
 use quorate_log::RaftLog;
 use quorate_mvcc::Mvcc;
 use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
@@ -63,7 +65,10 @@ pub(crate) struct Inner {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: SharedClock,
     pub(crate) scratch: Scratch,
+    pub(crate) sums: Sums,
+    pub(crate) inbox: Inbox,
     pub(crate) state: WeakState,
+    traffic: Traffic,
     pub(crate) applied: watch::Receiver<Option<LogIndex>>,
     pub(crate) proposals: Proposals,
     pub(crate) reads: ReadIndexes,
@@ -92,10 +97,16 @@ impl Consensus {
         let birth = Arc::new(Birth::new(parts.log.birth()));
         let store = LogStore::new(parts.log, state);
         let book = Arc::new(Book::default());
+        let (sums, traffic) = (Sums::default(), Traffic::default());
+        let inbox =
+            Inbox::new(scratch.clone(), Some(shared.clone()), sums.clone(), traffic.clone());
         let network = Network {
             transport: Arc::clone(&parts.transport),
             scratch: scratch.clone(),
             book: Arc::clone(&book),
+            sums: sums.clone(),
+            traffic: traffic.clone(),
+            patience: options.request_timeout,
         };
         let raft = Raft::new(options.id.0, config, network, store, machine)
             .await
@@ -117,6 +128,9 @@ impl Consensus {
                 transport: parts.transport,
                 clock: parts.seams.clock,
                 scratch,
+                sums,
+                traffic,
+                inbox,
                 state: shared,
                 applied,
                 proposals,
@@ -154,7 +168,7 @@ impl Consensus {
     }
 
     async fn initialize(&self) {
-        let node = |(id, addr): (&MemberId, &String)| (id.0, Node { addr: addr.clone(), birth: 0 });
+        let node = |(id, addr): (&MemberId, &String)| (id.0, Node::at(addr));
         let nodes: BTreeMap<u64, Node> = self.inner.options.peers.iter().map(node).collect();
         if let Err(error) = self.inner.raft.initialize(nodes).await {
             // The leader of the others was faster.
@@ -166,6 +180,24 @@ impl Consensus {
     #[must_use]
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.clone()
+    }
+
+    /// Waits until this member takes no part any more. A failed disk ends it: nothing is acknowledged
+    /// from the first failed write or sync on, and only a new start, which proves what is really on
+    /// disk, can go on.
+    ///
+    /// # Errors
+    /// Why it ended, unless it was asked to.
+    pub async fn ended(&self) -> Result<(), Error> {
+        let mut leadership = self.leadership();
+        let failed = leadership.wait_for(|view| view.failed.is_some()).await;
+        let reason = failed.map_or_else(|_| None, |view| view.failed.clone());
+        match reason {
+            Some(reason) if reason != Fatal::<TypeConfig>::Stopped.to_string() => {
+                Err(Error::Ended { member: self.inner.options.id, reason })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The last entry applied to the state.
@@ -187,6 +219,12 @@ impl Consensus {
         if let Err(error) = self.inner.raft.trigger().snapshot().await {
             tracing::debug!(%error, "no snapshot is built by a member that stops");
         }
+    }
+
+    /// What travelled of snapshots since the start.
+    #[must_use]
+    pub fn snapshot_traffic(&self) -> SnapshotTraffic {
+        self.inner.traffic.so_far()
     }
 
     /// The voters and their addresses, as this member knows them.

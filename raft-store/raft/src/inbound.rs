@@ -2,8 +2,8 @@
 
 use crate::consensus::Consensus;
 use crate::machine::SnapshotData;
+use crate::membership::ClusterMember;
 use crate::requests::Attempt;
-use crate::snapshot::receive;
 use crate::transport::{Inbound, Method};
 use crate::types::{LogId, Snapshot};
 use crate::wire;
@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use quorate_types::ClusterId;
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[async_trait]
@@ -37,6 +38,10 @@ impl Inbound for Consensus {
                 let attempt = self.read_index_here().await;
                 let bytes = |index: u64| Attempt::Done(index.to_le_bytes().to_vec().into());
                 Ok(leader_reply(attempt.map(bytes)))
+            }
+            Method::OfferSnapshot => self.serve_offer(body).await,
+            Method::Describe => {
+                Ok(wire::encode_description(self.inner.options.cluster, &self.members()))
             }
             Method::ChangeMembers => Ok(leader_reply(self.serve_change(body).await)),
             other => Err(format!("{other:?} is not served by consensus")),
@@ -77,8 +82,8 @@ impl Inbound for Consensus {
         &self,
         frames: BoxStream<'static, Result<Bytes, String>>,
     ) -> Result<Bytes, String> {
-        let received =
-            receive(frames, &self.inner.scratch, &self.inner.birth).await.map_err(text)?;
+        let inner = &self.inner;
+        let received = inner.inbox.receive(frames, &inner.birth).await.map_err(text)?;
         let snapshot =
             Snapshot { meta: received.meta, snapshot: SnapshotData::Received(received.copy) };
         let raft = &self.inner.raft;
@@ -93,6 +98,14 @@ pub fn leader_reply(attempt: Attempt<Bytes>) -> Bytes {
     wire::encode_reply(attempt)
 }
 
+/// Decodes what a member answers to [`Method::Describe`].
+///
+/// # Errors
+/// The bytes are no description.
+pub fn decode_description(bytes: Bytes) -> Result<(ClusterId, Vec<ClusterMember>), std::io::Error> {
+    Ok(wire::decode_description(bytes)?)
+}
+
 impl Consensus {
     async fn serve_append(&self, body: Bytes) -> Result<Bytes, String> {
         let (wanted, request) = wire::decode_append(body).map_err(text)?;
@@ -101,6 +114,12 @@ impl Consensus {
         let last: Option<LogId> = request.entries.last().map(|entry| entry.log_id).or(prev);
         let reply = self.inner.raft.append_entries(request).await.map_err(text)?;
         Ok(wire::encode_append_reply(&wire::unary_append_reply(prev, last, reply)))
+    }
+
+    async fn serve_offer(&self, body: Bytes) -> Result<Bytes, String> {
+        let files = wire::decode_offer(body).map_err(text)?;
+        let held = self.inner.inbox.offer(files).await.map_err(text)?;
+        Ok(wire::encode_held(held))
     }
 
     async fn serve_vote(&self, method: Method, body: Bytes) -> Result<Bytes, String> {

@@ -19,6 +19,7 @@ use openraft::error::{ChangeMembershipError, ClientWriteError, RaftError};
 use quorate_store::Error as StoreError;
 use quorate_types::MemberId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use thiserror::Error;
 
 /// What a member may do.
@@ -35,10 +36,24 @@ pub enum Role {
 pub struct ClusterMember {
     /// Its id, never used for another member.
     pub id: MemberId,
-    /// Its address for member-to-member traffic, `host:port`.
+    /// Its addresses for member-to-member traffic: `host:port`, or URLs separated by commas.
     pub addr: String,
     /// What it may do.
     pub role: Role,
+    /// Its name; empty until it has published it.
+    pub name: String,
+    /// Where clients reach it; empty until it has published it.
+    pub client_urls: Vec<String>,
+    /// A learner that asks for a vote by itself once it has caught up.
+    pub joining: bool,
+}
+
+impl ClusterMember {
+    /// A member that has published nothing.
+    pub fn new(id: MemberId, addr: impl Into<String>, role: Role) -> Self {
+        let (name, client_urls) = (String::new(), Vec::new());
+        Self { id, addr: addr.into(), role, name, client_urls, joining: false }
+    }
 }
 
 /// A change of who belongs to the cluster.
@@ -48,8 +63,10 @@ pub enum MembershipChange {
     Add {
         /// Its id: one that this cluster has never had.
         id: MemberId,
-        /// Its address, `host:port`.
+        /// Its addresses: `host:port`, or URLs separated by commas.
         addr: String,
+        /// Whether it asks for a vote by itself once it has caught up.
+        joining: bool,
     },
     /// Gives a learner that has caught up a vote.
     Promote {
@@ -60,13 +77,24 @@ pub enum MembershipChange {
     Remove {
         /// The member.
         id: MemberId,
+        /// Even if too few of those that are left would answer.
+        force: bool,
     },
     /// Notes the new address of a member.
     Move {
         /// The member.
         id: MemberId,
-        /// Its new address, `host:port`.
+        /// Its new addresses: `host:port`, or URLs separated by commas.
         addr: String,
+    },
+    /// Notes what a member says about itself.
+    Publish {
+        /// The member.
+        id: MemberId,
+        /// Its name.
+        name: String,
+        /// Where clients reach it.
+        client_urls: Vec<String>,
     },
 }
 
@@ -139,7 +167,38 @@ pub enum MembershipError {
     Store(#[from] StoreError),
 }
 
+/// A member as its leader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follower {
+    /// Which.
+    pub id: MemberId,
+    /// The last entry that it is known to have.
+    pub matched: Option<u64>,
+    /// How long ago it was heard of; `None` before the first time.
+    pub silent: Option<Duration>,
+}
+
 impl Consensus {
+    /// How far the other members are; empty unless this member leads.
+    #[must_use]
+    pub fn followers(&self) -> Vec<Follower> {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let heard = metrics.heartbeat.as_ref();
+        let replication = metrics.replication.iter().flatten();
+        replication
+            .filter(|(id, _)| **id != self.inner.options.id.0)
+            .map(|(id, matched)| {
+                let at = heard.and_then(|heard| heard.get(id)).cloned().flatten();
+                Follower {
+                    id: MemberId(*id),
+                    matched: matched.as_ref().map(|id| id.index),
+                    silent: at.map(|at| at.elapsed()),
+                }
+            })
+            .collect()
+    }
+
     /// All members, voters first, each by id; as this member knows them.
     #[must_use]
     pub fn members(&self) -> Vec<ClusterMember> {
@@ -191,7 +250,7 @@ impl Consensus {
             let last = self.inner.last_index();
             return Attempt::Done(Err(MembershipError::NotReady { id: *id, matched: 0, last }));
         }
-        let plan = match self.inner.plan(&change) {
+        let plan = match self.plan(&change).await {
             Ok(Some(plan)) => plan,
             Ok(None) => return Attempt::Done(Ok(self.members())),
             Err(error) => return Attempt::Done(Err(error)),
@@ -200,6 +259,23 @@ impl Consensus {
             Ok(_) => Attempt::Done(Ok(self.members())),
             Err(RaftError::APIError(error)) => refused(error),
             Err(RaftError::Fatal(fatal)) => stopped(&fatal),
+        }
+    }
+}
+
+impl Consensus {
+    /// What to ask of openraft. A leader that has just been elected hears of the others with its first
+    /// heartbeats: it waits for those before it says that too few answer.
+    async fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
+        let Inner { clock, options, .. } = &*self.inner;
+        let give_up = clock.now() + options.timing.election_min;
+        loop {
+            let plan = self.inner.plan(change).map(|plan| self.inner.with_births(plan));
+            let early = clock.now() < give_up;
+            if !early || !matches!(plan, Err(MembershipError::Unhealthy { .. })) {
+                return plan;
+            }
+            clock.sleep(options.timing.heartbeat.min(Duration::from_millis(20))).await;
         }
     }
 }
@@ -227,17 +303,29 @@ impl Inner {
                 id: MemberId(*id),
                 addr: node.addr.clone(),
                 role: if voters.contains(id) { Role::Voter } else { Role::Learner },
+                name: node.name.clone(),
+                client_urls: node.client_urls.clone(),
+                joining: node.joining && !voters.contains(id),
             })
             .collect();
         members.sort_by_key(|member| (member.role != Role::Voter, member.id));
         members
     }
 
+    /// What is known of a log stays known, whatever else is noted of its member.
+    fn with_births(&self, plan: Option<Plan>) -> Option<Plan> {
+        let Some(ChangeMembers::SetNodes(mut nodes)) = plan else { return plan };
+        for (id, node) in &mut nodes {
+            node.birth = self.recorded(*id).unwrap_or_default();
+        }
+        Some(ChangeMembers::SetNodes(nodes))
+    }
+
     /// What to ask of openraft; nothing if the change has been made before.
     fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
         let members = self.members();
         match change {
-            MembershipChange::Add { id, addr } => add(&members, *id, addr),
+            MembershipChange::Add { id, addr, joining } => add(&members, *id, addr, *joining),
             MembershipChange::Promote { id } => {
                 if find(&members, *id)?.role == Role::Voter {
                     return Err(MembershipError::NotLearner { id: *id });
@@ -246,10 +334,10 @@ impl Inner {
                 self.check_majority(&members, |voters| voters.insert(*id))?;
                 Ok(Some(ChangeMembers::AddVoterIds(BTreeSet::from([id.0]))))
             }
-            MembershipChange::Remove { id } => self.remove(&members, *id),
-            MembershipChange::Move { id, addr } => {
-                let birth = self.recorded(id.0).unwrap_or_default();
-                relocate(&members, *id, addr, birth)
+            MembershipChange::Remove { id, force } => self.remove(&members, *id, *force),
+            MembershipChange::Move { id, addr } => relocate(&members, *id, addr),
+            MembershipChange::Publish { id, name, client_urls } => {
+                publish(&members, *id, name, client_urls)
             }
         }
     }
@@ -258,6 +346,7 @@ impl Inner {
         &self,
         members: &[ClusterMember],
         id: MemberId,
+        force: bool,
     ) -> Result<Option<Plan>, MembershipError> {
         // Removing twice is removing once; an id that never was is a mistake that this cannot tell.
         let Ok(member) = find(members, id) else { return Err(MembershipError::NotFound { id }) };
@@ -267,7 +356,9 @@ impl Inner {
         if members.iter().filter(|member| member.role == Role::Voter).count() == 1 {
             return Err(MembershipError::LastVoter { id });
         }
-        self.check_majority(members, |voters| voters.remove(&id))?;
+        if !force {
+            self.check_majority(members, |voters| voters.remove(&id))?;
+        }
         Ok(Some(ChangeMembers::RemoveVoters(BTreeSet::from([id.0]))))
     }
 
@@ -329,6 +420,7 @@ fn add(
     members: &[ClusterMember],
     id: MemberId,
     addr: &str,
+    joining: bool,
 ) -> Result<Option<Plan>, MembershipError> {
     if let Ok(member) = find(members, id) {
         if member.addr == addr {
@@ -337,20 +429,37 @@ fn add(
         return Err(MembershipError::Exists { id, addr: member.addr.clone() });
     }
     check_address(members, id, addr)?;
-    Ok(Some(ChangeMembers::AddNodes(node(id, addr, 0))))
+    let added = Node { joining, ..Node::at(addr) };
+    Ok(Some(ChangeMembers::AddNodes(BTreeMap::from([(id.0, added)]))))
 }
 
 fn relocate(
     members: &[ClusterMember],
     id: MemberId,
     addr: &str,
-    birth: u64,
 ) -> Result<Option<Plan>, MembershipError> {
-    if find(members, id)?.addr == addr {
+    let member = find(members, id)?;
+    if member.addr == addr {
         return Ok(None);
     }
     check_address(members, id, addr)?;
-    Ok(Some(ChangeMembers::SetNodes(node(id, addr, birth))))
+    let moved = Node { addr: addr.to_owned(), ..node_of(member) };
+    Ok(Some(ChangeMembers::SetNodes(BTreeMap::from([(id.0, moved)]))))
+}
+
+fn publish(
+    members: &[ClusterMember],
+    id: MemberId,
+    name: &str,
+    client_urls: &[String],
+) -> Result<Option<Plan>, MembershipError> {
+    let member = find(members, id)?;
+    if member.name == name && member.client_urls == client_urls {
+        return Ok(None);
+    }
+    let (name, client_urls) = (name.to_owned(), client_urls.to_vec());
+    let told = Node { name, client_urls, ..node_of(member) };
+    Ok(Some(ChangeMembers::SetNodes(BTreeMap::from([(id.0, told)]))))
 }
 
 fn check_address(
@@ -358,14 +467,19 @@ fn check_address(
     id: MemberId,
     addr: &str,
 ) -> Result<(), MembershipError> {
-    match members.iter().find(|member| member.addr == addr && member.id != id) {
+    let taken = |other: &ClusterMember| {
+        other.id != id && other.addr.split(',').any(|one| addr.split(',').any(|new| new == one))
+    };
+    match members.iter().find(|member| taken(member)) {
         Some(other) => Err(MembershipError::AddressInUse { id: other.id, addr: addr.to_owned() }),
         None => Ok(()),
     }
 }
 
-fn node(id: MemberId, addr: &str, birth: u64) -> BTreeMap<u64, Node> {
-    BTreeMap::from([(id.0, Node { addr: addr.to_owned(), birth })])
+/// What the membership records about a member.
+pub(crate) fn node_of(member: &ClusterMember) -> Node {
+    let ClusterMember { addr, name, client_urls, joining, .. } = member.clone();
+    Node { addr, name, client_urls, joining, birth: 0 }
 }
 
 #[cfg(test)]
@@ -373,29 +487,51 @@ mod tests {
     use super::*;
 
     fn members() -> Vec<ClusterMember> {
-        let member =
-            |id, role| ClusterMember { id: MemberId(id), addr: format!("host-{id}:1"), role };
+        let member = |id, role| ClusterMember::new(MemberId(id), format!("host-{id}:1"), role);
         vec![member(1, Role::Voter), member(2, Role::Learner)]
     }
 
     #[test]
     fn adding_is_harmless_to_repeat_and_never_takes_an_id_or_address_twice() {
-        let again = add(&members(), MemberId(2), "host-2:1");
+        let again = add(&members(), MemberId(2), "host-2:1", false);
         assert_eq!(again, Ok(None));
-        let taken = add(&members(), MemberId(2), "host-3:1").unwrap_err();
+        let taken = add(&members(), MemberId(2), "host-3:1", false).unwrap_err();
         assert_eq!(taken, MembershipError::Exists { id: MemberId(2), addr: "host-2:1".into() });
-        let in_use = add(&members(), MemberId(3), "host-1:1").unwrap_err();
+        let in_use = add(&members(), MemberId(3), "host-1:1", false).unwrap_err();
         let expected = MembershipError::AddressInUse { id: MemberId(1), addr: "host-1:1".into() };
         assert_eq!(in_use, expected);
-        assert!(matches!(add(&members(), MemberId(3), "host-3:1"), Ok(Some(_))));
+        assert!(matches!(add(&members(), MemberId(3), "host-3:1", true), Ok(Some(_))));
+    }
+
+    #[test]
+    fn of_several_addresses_none_may_belong_to_another_member() {
+        let mut members = members();
+        members[0].addr = "http://a:1,http://b:1".to_owned();
+        let taken = add(&members, MemberId(3), "http://c:1,http://b:1", false);
+        assert!(matches!(taken, Err(MembershipError::AddressInUse { .. })), "{taken:?}");
+    }
+
+    #[test]
+    fn what_a_member_says_of_itself_is_noted_once_and_kept_when_it_moves() {
+        let urls = ["http://c:1".to_owned()];
+        let told = publish(&members(), MemberId(1), "one", &urls);
+        let Ok(Some(ChangeMembers::SetNodes(nodes))) = told else { panic!("{told:?}") };
+        let mut members = members();
+        members[0].name = nodes[&1].name.clone();
+        members[0].client_urls = nodes[&1].client_urls.clone();
+        assert_eq!(publish(&members, MemberId(1), "one", &urls), Ok(None));
+        let moved = relocate(&members, MemberId(1), "host-7:1");
+        let Ok(Some(ChangeMembers::SetNodes(nodes))) = moved else { panic!("{moved:?}") };
+        assert_eq!((&*nodes[&1].name, &*nodes[&1].addr), ("one", "host-7:1"));
+        assert!(publish(&members, MemberId(9), "x", &[]).is_err());
     }
 
     #[test]
     fn moving_needs_a_member_and_a_free_address() {
-        let missing = relocate(&members(), MemberId(9), "host-9:1", 0).unwrap_err();
+        let missing = relocate(&members(), MemberId(9), "host-9:1").unwrap_err();
         assert_eq!(missing, MembershipError::NotFound { id: MemberId(9) });
-        assert_eq!(relocate(&members(), MemberId(1), "host-1:1", 0), Ok(None));
-        assert!(relocate(&members(), MemberId(1), "host-2:1", 0).is_err());
-        assert!(matches!(relocate(&members(), MemberId(1), "host-7:1", 0), Ok(Some(_))));
+        assert_eq!(relocate(&members(), MemberId(1), "host-1:1"), Ok(None));
+        assert!(relocate(&members(), MemberId(1), "host-2:1").is_err());
+        assert!(matches!(relocate(&members(), MemberId(1), "host-7:1"), Ok(Some(_))));
     }
 }

@@ -38,10 +38,14 @@ pub enum Method {
     ChangeMembers,
     /// The hash of a member's history at a revision; any member serves it.
     HashKv,
+    /// The files of a snapshot that is about to be sent; answered with what the receiver has of them.
+    OfferSnapshot,
+    /// Which cluster this is and who belongs to it; any member tells it to whoever asks.
+    Describe,
 }
 
 impl Method {
-    const ALL: [(Self, u32); 11] = [
+    const ALL: [(Self, u32); 12] = [
         (Self::Hello, 1),
         (Self::Append, 2),
         (Self::Vote, 3),
@@ -53,6 +57,8 @@ impl Method {
         (Self::LeaseTimeToLive, 9),
         (Self::ChangeMembers, 10),
         (Self::HashKv, 11),
+        (Self::OfferSnapshot, 12),
+        (Self::Describe, 13),
     ];
 
     /// Its number on the wire.
@@ -86,7 +92,7 @@ pub enum Lane {
 pub struct Peer {
     /// Its id.
     pub id: MemberId,
-    /// Its address, `host:port`.
+    /// Its addresses: `host:port`, or URLs separated by commas.
     pub addr: String,
     /// Which connection to use.
     pub lane: Lane,

@@ -1,6 +1,7 @@
 //! Backups taken while the store serves, and new clusters made from them.
 
 use crate::cluster::{PATIENCE, eventually, free_addresses, options, peers, start};
+use quorate_auth::AuthChange;
 use quorate_member::{
     ClusterMember, Error, Member, MemberOptions, MembershipError, Restore, Role, restore,
 };
@@ -22,6 +23,7 @@ async fn backed_up(root: &Path) -> (Member, PathBuf) {
         member.txn(Txn::put(format!("/{:03}", number % 100), format!("{number}"))).await.unwrap();
     }
     member.lease_grant(LeaseId(5), Duration::from_secs(3600)).await.unwrap();
+    member.core().change_auth(AuthChange::add_user("root", "hash")).await.unwrap();
     let file = root.join("backup");
     let bytes = member.backup(file.clone()).await.unwrap();
     assert_eq!(bytes, std::fs::metadata(&file).unwrap().len());
@@ -29,7 +31,7 @@ async fn backed_up(root: &Path) -> (Member, PathBuf) {
 }
 
 fn voters(addresses: &[SocketAddr]) -> Vec<ClusterMember> {
-    let voter = |(id, addr)| ClusterMember { id, addr, role: Role::Voter };
+    let voter = |(id, addr)| ClusterMember::new(id, addr, Role::Voter);
     peers(addresses).into_iter().map(voter).collect()
 }
 
@@ -73,6 +75,7 @@ async fn a_backup_becomes_a_cluster_of_three_that_others_can_join() {
     assert_eq!(running[1].leases().await.unwrap(), [LeaseId(5)]);
     let past = running[2].range(RangeRequest::key("/007").at(found.kvs[7].create_revision)).await;
     assert_eq!(past.unwrap().kvs[0].value, "7", "history is there as well");
+    assert!(running[0].core().auth().await.unwrap().user("root").is_some(), "and so are users");
 
     let joining = restored(root.path(), 4, &addresses).peers(BTreeMap::new()).join();
     let fourth = start(joining).await;
@@ -85,6 +88,61 @@ async fn a_backup_becomes_a_cluster_of_three_that_others_can_join() {
     .await;
     fourth.wait_ready(PATIENCE).await.unwrap();
     assert_eq!(fourth.hash_kv(revision).await.unwrap(), hash);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_in_a_directory_is_restored_whole_or_not_at_all() {
+    let root = tempfile::tempdir().unwrap();
+    let (member, _) = backed_up(root.path()).await;
+    let revision = member.status().revision;
+    let hash = member.hash_kv(revision).await.unwrap();
+    let backup = root.path().join("directory");
+    let writing = async {
+        for number in 0..50 {
+            member.txn(Txn::put("/meanwhile", format!("{number}"))).await.unwrap();
+        }
+    };
+    let (bytes, ()) = futures::future::join(member.backup_directory(&backup), writing).await;
+    let again = member.backup_directory(&backup).await.unwrap_err().to_string();
+    assert!(again.contains("choose another name"), "{again}");
+    let files: Vec<_> =
+        std::fs::read_dir(backup.join("state")).unwrap().map(|it| it.unwrap().path()).collect();
+    let size = |path: &PathBuf| std::fs::metadata(path).unwrap().len();
+    assert_eq!(bytes.unwrap(), files.iter().map(size).sum::<u64>());
+    assert!(!root.path().join("directory.partial").exists());
+
+    let addresses = free_addresses(1);
+    let members = voters(&addresses);
+    let attempt = async |name: &str| {
+        let dir = root.path().join(name);
+        restore(&backup, &dir, as_member(1, &members), Seams::system()).await
+    };
+    let mut damaged: Vec<PathBuf> = files.clone();
+    damaged.push(backup.join("BACKUP"));
+    for (number, path) in damaged.iter().enumerate() {
+        let whole = std::fs::read(path).unwrap();
+        let mut flipped = whole.clone();
+        match flipped.get_mut(whole.len() / 2) {
+            Some(byte) => *byte ^= 4,
+            None => flipped.push(4),
+        }
+        let longer = [&whole[..], b"x"].concat();
+        for bytes in [&flipped[..], &longer, &whole[..whole.len().saturating_sub(1)]] {
+            if bytes == whole {
+                continue;
+            }
+            std::fs::write(path, bytes).unwrap();
+            let error = attempt(&format!("damaged-{number}")).await.unwrap_err();
+            assert!(matches!(error, Error::Backup { .. }), "{}: {error}", path.display());
+            let _ = std::fs::remove_dir_all(root.path().join(format!("damaged-{number}")));
+        }
+        std::fs::write(path, whole).unwrap();
+    }
+    attempt("member-1").await.unwrap();
+    let restored = start(restored(root.path(), 1, &addresses)).await;
+    restored.wait_ready(PATIENCE).await.unwrap();
+    assert!(restored.status().revision >= revision);
+    assert_eq!(restored.hash_kv(revision).await.unwrap().hash, hash.hash);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,14 +35,16 @@ pub enum Family {
     Lease,
     /// Identified requests that were applied, and their answers.
     Asked,
+    /// Users, roles, and whether requests are checked.
+    Auth,
     /// Applied index, membership, revisions, alarms, format, cluster.
     Meta,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 6] =
-        [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Asked, Self::Meta];
+    pub const ALL: [Self; 7] =
+        [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Asked, Self::Auth, Self::Meta];
 
     /// Its name in the database.
     #[must_use]
@@ -53,6 +55,7 @@ impl Family {
             Self::Idx => "idx",
             Self::Lease => "lease",
             Self::Asked => "asked",
+            Self::Auth => "users",
             Self::Meta => "meta",
         }
     }
