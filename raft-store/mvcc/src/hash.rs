@@ -85,7 +85,7 @@ fn is_last(view: &dyn View, key: &[u8], change: Change, at: Revision) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use crate::layout::{Change, encode_kv, encode_tombstone, rev_key};
+    use crate::layout::{CURRENT_HEAD, Change, encode_current, encode_tombstone, rev_key};
     use crate::{ApplyEntry, Command, EntryKind, MemoryDb, Mvcc, Options};
     use quorate_store::{KeyValue, Txn};
     use quorate_types::{LogIndex, Revision, Term};
@@ -122,7 +122,7 @@ mod tests {
             version,
             ..KeyValue::default()
         };
-        [rev_key(change(main), false), encode_kv(kv).to_vec()].concat()
+        [rev_key(change(main), false), encode_current(0, kv)[CURRENT_HEAD..].to_vec()].concat()
     }
 
     fn tombstone(key: &'static str, main: i64) -> Vec<u8> {
