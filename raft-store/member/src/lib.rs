@@ -64,4 +64,4 @@ pub use options::MemberOptions;
 pub use quorate_mvcc::{
     Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
 };
-pub use quorate_raft::{ClusterMember, MembershipError, Role, Timing};
+pub use quorate_raft::{ClusterMember, MembershipError, Retention, Role, Timing};

@@ -6,6 +6,7 @@ use crate::network::Network;
 use crate::options::Options;
 use crate::proposals::Proposals;
 use crate::read_index::ReadIndexes;
+use crate::retention;
 use crate::scratch::Scratch;
 use crate::state::{State, WeakState};
 use crate::storage::LogStore;
@@ -20,6 +21,7 @@ use quorate_mvcc::Mvcc;
 use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
 use quorate_types::{LogIndex, MemberId, Term};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -70,6 +72,8 @@ pub(crate) struct Inner {
     /// One change of members at a time.
     pub(crate) changing: Mutex<()>,
     leadership: watch::Receiver<Leadership>,
+    /// Whether this member leads and takes part, as far as it knows: what `leadership` says, in a word.
+    pub(crate) leads: Arc<AtomicBool>,
     released: Mutex<mpsc::Receiver<()>>,
     tasks: TaskSet,
 }
@@ -89,6 +93,7 @@ impl Consensus {
         let (state, released) = State::new(parts.state);
         let (machine, applied) = StateMachine::new(state.clone(), scratch.clone());
         let shared = state.downgrade();
+        let log = parts.log.clone();
         let store = LogStore::new(parts.log, state);
         let network = Network { transport: Arc::clone(&parts.transport), scratch: scratch.clone() };
         let raft = Raft::new(options.id.0, config, network, store, machine)
@@ -96,17 +101,21 @@ impl Consensus {
             .map_err(|error| Error::Start { reason: error.to_string() })?;
         let tasks = TaskSet::new();
         let (known, leadership) = watch::channel(leadership_of(&raft));
-        tasks.spawn(follow_leadership(raft.clone(), known));
-        let (proposals, drive) = Proposals::new(raft.clone());
+        let leads = Arc::new(AtomicBool::new(false));
+        tasks.spawn(follow_leadership(raft.clone(), options.id, known, Arc::clone(&leads)));
+        let clock = Arc::clone(&parts.seams.clock);
+        let (proposals, drive) = Proposals::new(raft.clone(), Arc::clone(&clock));
         tasks.spawn(drive);
+        let looking = retention::drive(raft.clone(), log, Arc::clone(&clock), options.retention);
+        tasks.spawn(looking);
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
-            let (reads, drive) = read_indexes(inner.clone());
+            let (reads, drive) = read_indexes(Arc::clone(&clock), inner.clone());
             tasks.spawn(drive);
             Inner {
                 options,
                 raft,
                 transport: parts.transport,
-                clock: parts.seams.clock,
+                clock,
                 scratch,
                 state: shared,
                 applied,
@@ -114,6 +123,7 @@ impl Consensus {
                 reads,
                 changing: Mutex::default(),
                 leadership,
+                leads,
                 released: Mutex::new(released),
                 tasks,
             }
@@ -208,8 +218,11 @@ impl Consensus {
 }
 
 /// Asks for read indexes as long as the member lives; does not keep it alive.
-fn read_indexes(inner: Weak<Inner>) -> (ReadIndexes, impl Future<Output = ()> + Send) {
-    ReadIndexes::new(move || {
+fn read_indexes(
+    clock: SharedClock,
+    inner: Weak<Inner>,
+) -> (ReadIndexes, impl Future<Output = ()> + Send) {
+    ReadIndexes::new(clock, move || {
         let inner = inner.upgrade();
         async move { Some(Consensus { inner: inner? }.read_index().await) }
     })
@@ -233,10 +246,16 @@ fn leadership_of(raft: &Raft) -> Leadership {
     }
 }
 
-async fn follow_leadership(raft: Raft, known: watch::Sender<Leadership>) {
+async fn follow_leadership(
+    raft: Raft,
+    own: MemberId,
+    known: watch::Sender<Leadership>,
+    leads: Arc<AtomicBool>,
+) {
     let mut metrics = raft.metrics();
     loop {
         let now = leadership_of(&raft);
+        leads.store(now.failed.is_none() && now.leader == Some(own), Ordering::Relaxed);
         known.send_if_modified(|old| {
             let changed = *old != now;
             *old = now;
@@ -246,6 +265,7 @@ async fn follow_leadership(raft: Raft, known: watch::Sender<Leadership>) {
             break;
         }
     }
+    leads.store(false, Ordering::Relaxed);
     known.send_modify(|last| {
         *last = leadership_of(&raft);
         last.leader = None;

@@ -20,6 +20,7 @@ mod options;
 mod proposals;
 mod read_index;
 mod requests;
+mod retention;
 mod runtime;
 mod scratch;
 mod snapshot;
@@ -36,6 +37,7 @@ pub use inbound::leader_reply;
 pub use membership::{ClusterMember, MembershipChange, MembershipError, Role};
 pub use options::{Options, Timing};
 pub use requests::Attempt;
+pub use retention::Retention;
 pub use transport::{CallError, Inbound, Lane, Method, Peer, Transport};
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn membership() -> Membership {
 fn payloads_and_memberships_survive_the_round_trip() {
     let payloads = [
         Payload::Blank,
-        Payload::Normal(Proposal(Bytes::from_static(b"command"))),
+        Payload::Normal(Proposal::of(b"command")),
         Payload::Membership(membership()),
     ];
     for payload in payloads {
@@ -50,10 +50,7 @@ fn appends_and_replies_survive_the_round_trip() {
         vote: Vote::new_committed(2, 1),
         prev_log_id: Some(log_id(0, 0)),
         leader_commit: None,
-        entries: vec![
-            entry(1, Payload::Blank),
-            entry(2, Payload::Normal(Proposal(Bytes::from_static(b"x")))),
-        ],
+        entries: vec![entry(1, Payload::Blank), entry(2, Payload::Normal(Proposal::of(b"x")))],
     };
     let decoded = decode_append(encode_append(&request)).unwrap();
     assert_eq!(decoded.vote, request.vote);
