@@ -4,11 +4,14 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/quorate/target
 CARGO ?= cargo
 KEEP ?= 0
 
-.PHONY: demo test lint bench sim mutants prepare help
+.PHONY: demo test lint bench sim mutants differential torture prepare help
 
 SEEDS ?= 200
 FROM ?= 1
 LIMIT ?= 2000
+KILLS ?= 500
+FAULTS ?= 200
+SEED_OF_FAULTS = $(or $(SEED),1)
 
 help:
 	@echo "make demo         three members, three nodes, real processes, every failure in turn"
@@ -17,6 +20,8 @@ help:
 	@echo "make lint         formatting and clippy"
 	@echo "make sim          the store in a simulated world: SEEDS=20000 for many, SEED=123 replays one"
 	@echo "make mutants      deliberate bugs, and how many seeds find each"
+	@echo "make differential random operations on ours and on a stock etcd: OPS=200000 SEED=7"
+	@echo "make torture      real processes of the store, KILLS=500 killed and FAULTS=200 with failing disks"
 	@echo "make bench        the figures of the README, measured here"
 
 prepare:
@@ -49,6 +54,14 @@ sim:
 mutants:
 	$(CARGO) build --quiet --profile sim --package quorate-sim --features mutants --target-dir $(CARGO_TARGET_DIR)/mutants
 	@$(CARGO_TARGET_DIR)/mutants/sim/quorate-sim --mutants $(LIMIT) $(MUTANTS)
+
+differential: prepare
+	OPS=$(or $(OPS),200000) SEED=$(or $(SEED),1) $(CARGO) test --package quorate-etcd --test it -- --nocapture differential
+
+# Serially: each kill and each fault has the machine to itself.
+torture: prepare
+	QUORATE_KILLS=$(KILLS) QUORATE_FAULTS=$(FAULTS) QUORATE_SEED=$(SEED_OF_FAULTS) \
+	  $(CARGO) test --package quorate-member --test it -- --nocapture --test-threads=1 crash:: torture::
 
 bench: prepare
 	$(CARGO) build --quiet --workspace --bins

@@ -33,11 +33,17 @@ async fn main() -> Result<(), Failure> {
     let server = listener.serve(&member, seams.clock, services);
     tracing::info!(%addr, "ready to serve client requests");
     let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminated.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
+    let ended = tokio::select! {
+        _ = terminated.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        ended = member.ended() => ended,
+    };
     server.stop().await;
+    if let Err(error) = ended {
+        tracing::error!(%error, "the member cannot go on");
+        member.kill().await;
+        return Err(error.into());
+    }
     member.shutdown().await?;
     Ok(())
 }

@@ -61,7 +61,8 @@ pub(crate) async fn main_observer(
             cluster.clock.sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let request = WatchRequest::new(KeyRange::all()).from(position.next()).with_progress();
+        let request = WatchRequest::new(KeyRange::all()).from(position.next());
+        let request = request.with_prev_kv().with_progress();
         let mut session = watch(&cluster, id, core, request);
         while let Some(Some(item)) = timeout(&*cluster.clock, PATIENCE, session.items.recv()).await
         {

@@ -78,7 +78,8 @@ fn check_put(put: &PutOp) -> Result<(), Error> {
 ///
 /// A list may put a key once, and may not delete a key that it puts, in whichever order. The two
 /// branches of a nested transaction exclude each other, so both may put the same key. A key that one
-/// nested transaction puts may be deleted by a later one, but not by an earlier one (etcd's rule).
+/// nested transaction puts may be deleted by a later one, but not by an earlier one. A deletion without
+/// an end is not looked at: it may delete what the same list puts before it (etcd's rules).
 #[derive(Default)]
 struct Writes<'a> {
     puts: BTreeSet<&'a Bytes>,
@@ -89,7 +90,7 @@ impl<'a> Writes<'a> {
     fn of(ops: &'a [Op]) -> Result<Self, Error> {
         let mut writes = Self::default();
         for op in ops {
-            if let Op::Delete { range, .. } = op {
+            if let Op::Delete { range: range @ (KeyRange::Key(_) | KeyRange::Span(..)), .. } = op {
                 writes.deletes.insert(range);
             }
         }
@@ -215,7 +216,10 @@ mod tests {
     fn the_rules_for_writing_a_key_twice_are_etcds() {
         let put = || Op::put("k", "1");
         let delete = || Op::delete("k");
+        let endless = || Op::Delete { range: KeyRange::From("a".into()), prev_kv: false };
         let accepted = [
+            vec![put(), endless()],
+            vec![endless(), nested([put()], [])],
             vec![nested([put()], [put()])],
             vec![nested([delete()], [put()])],
             vec![nested([put()], []), nested([delete()], [])],

@@ -1,6 +1,9 @@
 //! What every service needs: the member, its clock, and the header of every answer.
 
-use crate::errors::NO_LEADER;
+use crate::calls::{Ledger, Rules};
+use crate::descriptors::Descriptors;
+use crate::http::CheckCounts;
+use crate::metrics::{Counts, count};
 use crate::proto::etcdserverpb::ResponseHeader;
 use crate::watch::Encoder;
 use quorate_member::Member;
@@ -10,8 +13,6 @@ use quorate_types::{MemberId, Revision};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::Status;
-use tonic::metadata::MetadataMap;
 
 /// A member as clients are told about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub struct ServerOptions {
     pub progress_interval: Duration,
     /// Most compares, and most operations of a branch, in one transaction, 128.
     pub max_txn_ops: usize,
+    /// The version of etcd that clients are told, [`crate::ETCD_VERSION`]; clients look at it before
+    /// they use a feature, and tools of another version may want another one.
+    pub version: String,
 }
 
 impl Default for ServerOptions {
@@ -43,6 +47,7 @@ impl Default for ServerOptions {
             peers: BTreeMap::new(),
             progress_interval: Duration::from_secs(600),
             max_txn_ops: 128,
+            version: crate::ETCD_VERSION.to_owned(),
         }
     }
 }
@@ -54,6 +59,11 @@ pub(crate) struct Shared {
     pub(crate) clock: SharedClock,
     pub(crate) options: ServerOptions,
     pub(crate) encoder: Encoder,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) counts: Counts,
+    pub(crate) checks: Vec<CheckCounts>,
     status: tokio::sync::watch::Receiver<quorate_store::Status>,
 }
 
@@ -63,7 +73,24 @@ impl Shared {
     pub(crate) fn new(member: &Member, clock: SharedClock, options: ServerOptions) -> Context {
         let encoder = Encoder::default();
         let status = member.status_watch();
-        Arc::new(Self { member: member.clone(), clock, options, encoder, status })
+        let descriptors = Descriptors::load();
+        let ledger = Arc::new(Ledger::new(&descriptors, SharedClock::clone(&clock)));
+        let election = member.timing().election_min;
+        let rules = Arc::new(Rules::new(member, SharedClock::clone(&clock), election));
+        let (counts, checks) = (Counts::default(), crate::http::check_counts());
+        let member = member.clone();
+        Arc::new(Self {
+            member,
+            clock,
+            options,
+            encoder,
+            descriptors,
+            ledger,
+            rules,
+            counts,
+            checks,
+            status,
+        })
     }
 
     /// The header of an answer that is true at a revision.
@@ -81,12 +108,19 @@ impl Shared {
         self.header(self.member.status().revision)
     }
 
-    /// Refuses a stream whose caller wants a leader when there is none.
-    pub(crate) fn require_leader(&self, metadata: &MetadataMap) -> Result<(), Status> {
-        let wanted = metadata.get("hasleader").is_some_and(|value| value == "true");
-        if wanted && self.status.borrow().leader.is_none() {
-            return Err(Status::unavailable(NO_LEADER));
+    /// Counts leaders that come after another or after none (etcd's rule), while it is polled.
+    pub(crate) async fn follow_leaders(self: Arc<Self>) {
+        let mut status = self.status.clone();
+        let mut last = None;
+        loop {
+            let leader = status.borrow_and_update().leader;
+            if leader.is_some() && leader != last {
+                count(&self.counts.leader_changes);
+            }
+            last = leader;
+            if status.changed().await.is_err() {
+                return;
+            }
         }
-        Ok(())
     }
 }

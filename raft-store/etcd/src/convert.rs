@@ -1,6 +1,6 @@
 //! Between etcd's messages and the store's values. Pure.
 
-use crate::errors::INVALID_SORT;
+use crate::errors::{EMPTY_KEY, INVALID_SORT};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::mvccpb;
 use bytes::Bytes;
@@ -23,6 +23,9 @@ pub(crate) fn key_range(key: Bytes, end: Bytes) -> KeyRange {
 }
 
 pub(crate) fn range_request(request: pb::RangeRequest) -> Result<RangeRequest, Status> {
+    if request.key.is_empty() {
+        return Err(Status::invalid_argument(EMPTY_KEY));
+    }
     let sort = sort(request.sort_order, request.sort_target)?;
     let consistency = match request.serializable {
         true => Consistency::Serializable,

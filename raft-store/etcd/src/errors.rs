@@ -9,6 +9,8 @@ pub(crate) const INVALID_SORT: &str = "etcdserver: invalid sort option";
 pub(crate) const NO_LEADER: &str = "etcdserver: no leader";
 pub(crate) const TIMEOUT: &str = "etcdserver: request timed out";
 pub(crate) const TTL_TOO_LARGE: &str = "etcdserver: too large lease TTL";
+pub(crate) const NOT_FOR_LEARNERS: &str = "etcdserver: rpc not supported for learner";
+pub(crate) const INVALID_CLIENT_VERSION: &str = "etcdserver: invalid client api version";
 pub(crate) const MEMBER_NOT_FOUND: &str = "etcdserver: member not found";
 
 /// What a client of etcd is told.

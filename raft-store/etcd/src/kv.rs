@@ -2,18 +2,26 @@
 
 use crate::context::Context;
 use crate::convert::{key_range, key_value, put_op, range_request, range_response};
-use crate::errors::status;
+use crate::errors::{EMPTY_KEY, KEY_NOT_FOUND, NOT_FOR_LEARNERS, status};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::kv_server::Kv;
+use crate::range_stream::{Chunks, range_stream};
 use crate::txn;
-use quorate_store::{Op, OpResponse, Store, Txn, TxnResponse};
-use quorate_types::Revision;
+use quorate_store::{Consistency, Error, Op, OpResponse, Store, Txn, TxnResponse};
+use quorate_types::{LeaseId, Revision};
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 #[derive(Debug)]
 pub(crate) struct KvService(pub(crate) Context);
 
 impl KvService {
+    /// Whether there is a lease: a put looks for it before it looks for its key, a transaction does
+    /// not (etcd's rule).
+    async fn knows(&self, lease: LeaseId) -> bool {
+        !matches!(self.0.member.lease_time_to_live(lease).await, Err(Error::LeaseNotFound(_)))
+    }
+
     /// Runs a transaction of one operation.
     async fn one(&self, op: Op) -> Result<(Revision, OpResponse), Status> {
         let TxnResponse { revision, mut responses, .. } =
@@ -30,11 +38,23 @@ fn unexpected(response: &OpResponse) -> Status {
 
 #[tonic::async_trait]
 impl Kv for KvService {
+    type RangeStreamStream = Chunks;
+
+    async fn range_stream(
+        &self,
+        request: Request<pb::RangeRequest>,
+    ) -> Result<Response<Chunks>, Status> {
+        Ok(Response::new(range_stream(Arc::clone(&self.0), request.into_inner())?))
+    }
+
     async fn range(
         &self,
         request: Request<pb::RangeRequest>,
     ) -> Result<Response<pb::RangeResponse>, Status> {
         let request = range_request(request.into_inner())?;
+        if self.0.rules.is_learner() && request.consistency == Consistency::Linearizable {
+            return Err(Status::failed_precondition(NOT_FOR_LEARNERS));
+        }
         let response = self.0.member.range(request).await.map_err(status)?;
         let header = self.0.header(response.revision);
         Ok(Response::new(range_response(header, response)))
@@ -44,7 +64,17 @@ impl Kv for KvService {
         &self,
         request: Request<pb::PutRequest>,
     ) -> Result<Response<pb::PutResponse>, Status> {
-        match self.one(Op::Put(put_op(request.into_inner()))).await? {
+        let put = put_op(request.into_inner());
+        let lease = put.lease;
+        let answer = self.one(Op::Put(put)).await;
+        if let Err(refused) = &answer
+            && refused.message() == KEY_NOT_FOUND
+            && lease != LeaseId::NONE
+            && !self.knows(lease).await
+        {
+            return Err(status(Error::LeaseNotFound(lease)));
+        }
+        match answer? {
             (revision, OpResponse::Put { prev_kv }) => Ok(Response::new(pb::PutResponse {
                 header: Some(self.0.header(revision)),
                 prev_kv: prev_kv.map(key_value),
@@ -58,6 +88,9 @@ impl Kv for KvService {
         request: Request<pb::DeleteRangeRequest>,
     ) -> Result<Response<pb::DeleteRangeResponse>, Status> {
         let pb::DeleteRangeRequest { key, range_end, prev_kv } = request.into_inner();
+        if key.is_empty() {
+            return Err(Status::invalid_argument(EMPTY_KEY));
+        }
         match self.one(Op::Delete { range: key_range(key, range_end), prev_kv }).await? {
             (revision, OpResponse::Delete { deleted, prev_kvs }) => {
                 Ok(Response::new(pb::DeleteRangeResponse {

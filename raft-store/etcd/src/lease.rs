@@ -2,6 +2,7 @@
 
 use crate::context::{Context, Shared};
 use crate::errors::{TTL_TOO_LARGE, status};
+use crate::metrics::count;
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::lease_server::Lease;
 use futures::StreamExt;
@@ -25,7 +26,10 @@ impl Shared {
         // Taken before the renewal, so that no later revocation can seem older than it.
         let header = self.header_now();
         let ttl = match self.member.lease_keep_alive(LeaseId(id)).await {
-            Ok(ttl) => seconds(ttl),
+            Ok(ttl) => {
+                count(&self.counts.leases_renewed);
+                seconds(ttl)
+            }
             Err(Error::LeaseNotFound(_)) => 0,
             Err(error) => return Err(status(error)),
         };
@@ -72,7 +76,6 @@ impl Lease for LeaseService {
         &self,
         request: Request<Streaming<pb::LeaseKeepAliveRequest>>,
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
-        self.0.require_leader(request.metadata())?;
         let context = Arc::clone(&self.0);
         let answers = request
             .into_inner()

@@ -2,7 +2,11 @@
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
 //! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance (but for its
-//! snapshot), the gRPC health service, `/health` and `/metrics`.
+//! snapshot), Lock, Election, the gRPC health service, reflection, and over HTTP the JSON gateway,
+//! `/health`, `/livez`, `/readyz`, `/version` and `/metrics`. `COMPATIBILITY.md` says more.
+//!
+//! Every call passes `calls` on its way, where it is checked and counted; the gateway and the recipes
+//! (`concurrency`) are callers like any other.
 //!
 //! Invariants: messages, error codes and error texts are etcd's, since clients compare them. What may
 //! have happened is answered with a code that clients do not repeat writes on. The events of a
@@ -26,23 +30,31 @@
 //! # Ok(()) }
 //! ```
 
+mod calls;
 mod cluster;
+mod concurrency;
 mod context;
 mod convert;
+mod descriptors;
 mod errors;
+mod gateway;
 mod health;
+mod http;
 mod kv;
 mod lease;
 mod maintenance;
 mod metrics;
 pub mod proto;
+mod range_stream;
+mod reflection;
 mod server;
 mod socket;
 mod txn;
+mod version;
 mod watch;
 
 pub use context::{Peer, ServerOptions};
 pub use server::{Listener, Server};
 
 /// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.
-pub const ETCD_VERSION: &str = "3.5.13";
+pub const ETCD_VERSION: &str = "3.6.14";

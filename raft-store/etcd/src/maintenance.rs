@@ -1,10 +1,10 @@
 //! The Maintenance service; its snapshot and its hash of the whole database are not served yet.
 
-use crate::ETCD_VERSION;
 use crate::context::Context;
 use crate::errors::{MEMBER_NOT_FOUND, status};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::maintenance_server::Maintenance;
+use crate::version::{cluster_version, minor};
 use futures::stream::{self, BoxStream, StreamExt};
 use pb::alarm_request::AlarmAction;
 use quorate_member::{Alarm, AlarmKind};
@@ -21,6 +21,20 @@ fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
         _ => pb::AlarmType::None,
     };
     pb::AlarmMember { member_id: alarm.member.0, alarm: kind.into() }
+}
+
+/// What only the status of 3.6 and later tells.
+fn newer(context: &Context) -> pb::StatusResponse {
+    let version = &context.options.version;
+    if minor(version) < (3, 6) {
+        return pb::StatusResponse::default();
+    }
+    pb::StatusResponse {
+        storage_version: cluster_version(version),
+        db_size_quota: i64::try_from(context.member.quota_bytes()).unwrap_or(i64::MAX),
+        downgrade_info: Some(pb::DowngradeInfo::default()),
+        ..Default::default()
+    }
 }
 
 impl MaintenanceService {
@@ -67,7 +81,7 @@ impl Maintenance for MaintenanceService {
         };
         Ok(Response::new(pb::StatusResponse {
             header: Some(self.0.header(now.revision)),
-            version: ETCD_VERSION.to_owned(),
+            version: self.0.options.version.clone(),
             db_size: size,
             leader: now.leader.map_or(0, |leader| leader.0),
             raft_index: last.0,
@@ -75,7 +89,8 @@ impl Maintenance for MaintenanceService {
             raft_applied_index: applied.0,
             errors,
             db_size_in_use: size,
-            is_learner: false,
+            is_learner: self.0.rules.is_learner(),
+            ..newer(&self.0)
         }))
     }
 
@@ -104,6 +119,7 @@ impl Maintenance for MaintenanceService {
             header: Some(self.0.header(hash.current)),
             hash: hash.hash,
             // etcd tells -1 before the first compaction.
+            hash_revision: if revision > Revision::NONE { revision.0 } else { hash.current.0 },
             compact_revision: if hash.compacted == Revision::NONE { -1 } else { hash.compacted.0 },
         }))
     }

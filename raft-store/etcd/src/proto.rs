@@ -35,6 +35,14 @@ generated! {
     pub mvccpb, "/mvccpb.rs"
 }
 generated! {
+    /// The Lock service.
+    pub v3lockpb, "/v3lockpb.rs"
+}
+generated! {
+    /// The Election service.
+    pub v3electionpb, "/v3electionpb.rs"
+}
+generated! {
     /// The gRPC health service.
     pub health, "/grpc.health.v1.rs"
 }
@@ -43,6 +51,17 @@ generated! {
     pub(crate) servers, "/servers/etcdserverpb.rs"
 }
 generated! {
+    /// The called end of the Lock service.
+    pub(crate) lock_server, "/servers/v3lockpb.rs"
+}
+generated! {
+    /// The called end of the Election service.
+    pub(crate) election_server, "/servers/v3electionpb.rs"
+}
+generated! {
     /// The called end of the health service.
     pub(crate) health_server, "/servers/grpc.health.v1.rs"
 }
+
+/// Everything above as a `FileDescriptorSet`.
+pub(crate) const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

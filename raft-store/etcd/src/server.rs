@@ -1,21 +1,27 @@
 //! The listening end: all services on one port, with HTTP for health and metrics beside them.
 
+use crate::calls::CallsLayer;
 use crate::cluster::ClusterService;
+use crate::concurrency::{ElectionService, LockService};
 use crate::context::{Context, ServerOptions, Shared};
-use crate::health::{HealthService, health, version};
+use crate::gateway;
+use crate::health::HealthService;
+use crate::http;
 use crate::kv::KvService;
 use crate::lease::LeaseService;
 use crate::maintenance::MaintenanceService;
-use crate::metrics::metrics;
+use crate::proto::election_server::election_server::ElectionServer;
 use crate::proto::health_server::health_server::HealthServer;
+use crate::proto::lock_server::lock_server::LockServer;
 use crate::proto::servers::cluster_server::ClusterServer;
 use crate::proto::servers::kv_server::KvServer;
 use crate::proto::servers::lease_server::LeaseServer;
 use crate::proto::servers::maintenance_server::MaintenanceServer;
 use crate::proto::servers::watch_server::WatchServer;
+use crate::reflection;
 use crate::socket::accept;
 use crate::watch::WatchService;
-use axum::routing::get;
+use axum::response::{IntoResponse, Response};
 use quorate_member::Member;
 use quorate_seams::{SharedClock, Task, spawn};
 use quorate_types::limits::MAX_REQUEST_BYTES;
@@ -24,7 +30,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tonic::codegen::http::{Request, StatusCode, header};
 use tonic::service::Routes;
+use tower_layer::Layer;
 
 /// Largest message taken: the largest request and room for its envelope (etcd's rule).
 const MAX_MESSAGE_BYTES: usize = MAX_REQUEST_BYTES + 512 * 1024;
@@ -60,24 +68,28 @@ impl Listener {
     #[must_use]
     pub fn serve(self, member: &Member, clock: SharedClock, options: ServerOptions) -> Server {
         let context = Shared::new(member, clock, options);
+        let calls = CallsLayer::new(Arc::clone(&context.ledger), Arc::clone(&context.rules));
         let (alive, seen) = watch::channel(());
         let serving = tonic::transport::Server::builder()
             .accept_http1(true)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_concurrent_streams(u32::MAX)
-            .add_routes(routes(&context))
+            .layer(calls.clone())
+            .add_routes(routes(&context, &calls))
             .serve_with_incoming(accept(self.listener, seen));
         let task = spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "clients are no longer served");
             }
         });
-        Server { task, alive }
+        let followed = spawn(Arc::clone(&context).follow_leaders());
+        Server { task, followed, alive }
     }
 }
 
-fn routes(context: &Context) -> Routes {
+/// The services; Lock and Election call the others.
+fn services(context: &Context) -> Routes {
     let shared = || Arc::clone(context);
     let kv = KvServer::new(KvService(shared())).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let grpc = Routes::new(kv)
@@ -85,20 +97,41 @@ fn routes(context: &Context) -> Routes {
         .add_service(LeaseServer::new(LeaseService(shared())))
         .add_service(ClusterServer::new(ClusterService(shared())))
         .add_service(MaintenanceServer::new(MaintenanceService(shared())))
-        .add_service(HealthServer::new(HealthService(shared())));
-    let (asked, measured) = (shared(), shared());
-    let http = grpc
-        .into_axum_router()
-        .route("/health", get(move || health(Arc::clone(&asked))))
-        .route("/metrics", get(move || metrics(Arc::clone(&measured))))
-        .route("/version", get(version));
-    Routes::from(http)
+        .add_service(HealthServer::new(HealthService(shared())))
+        .prepare();
+    let (lock, election) = (LockService(grpc.clone()), ElectionService(grpc.clone()));
+    let grpc = grpc.add_service(LockServer::new(lock)).add_service(ElectionServer::new(election));
+    match reflection::services() {
+        Some(reflected) => grpc.add_service(reflected.0).add_service(reflected.1),
+        None => grpc,
+    }
+}
+
+/// Everything that is served: the services, the gateway before them, and plain HTTP.
+fn routes(context: &Context, calls: &CallsLayer) -> Routes {
+    let grpc = services(context);
+    let gateway = gateway::router(&calls.layer(grpc.clone()), &context.descriptors);
+    let plain =
+        http::routes(context).merge(gateway).layer(axum::middleware::from_fn(http::allow_origins));
+    Routes::from(grpc.into_axum_router().merge(plain).fallback(unknown)).prepare()
+}
+
+/// What no route leads to: in gRPC's words for its callers, in Go's for the others.
+async fn unknown(request: Request<axum::body::Body>) -> Response {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        let service = request.uri().path().trim_start_matches('/').split('/').next();
+        let told = format!("unknown service {}", service.unwrap_or_default());
+        return tonic::Status::unimplemented(told).into_http::<axum::body::Body>();
+    }
+    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
 }
 
 /// A serving end; dropping it closes the port and every connection.
 #[derive(Debug)]
 pub struct Server {
     task: Task<()>,
+    followed: Task<()>,
     alive: watch::Sender<()>,
 }
 
@@ -106,6 +139,7 @@ impl Server {
     /// Closes the port, then every connection, and returns when all are closed.
     pub async fn stop(self) {
         self.task.stop().await;
+        self.followed.stop().await;
         // Each connection holds a receiver until it is gone.
         self.alive.send_replace(());
         self.alive.closed().await;

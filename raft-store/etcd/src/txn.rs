@@ -2,7 +2,7 @@
 
 use crate::convert::key_value;
 use crate::convert::{key_range, put_op, range_request, range_response};
-use crate::errors::KEY_NOT_FOUND;
+use crate::errors::{EMPTY_KEY, KEY_NOT_FOUND};
 use crate::proto::etcdserverpb as pb;
 use pb::compare::{CompareResult, CompareTarget as PbTarget, TargetUnion};
 use pb::request_op::Request;
@@ -39,6 +39,9 @@ fn op(op: pb::RequestOp, depth: usize) -> Result<Op, Status> {
         Request::RequestRange(range) => Op::Range(range_request(range)?),
         Request::RequestPut(put) => Op::Put(put_op(put)),
         Request::RequestDeleteRange(delete) => {
+            if delete.key.is_empty() {
+                return Err(Status::invalid_argument(EMPTY_KEY));
+            }
             Op::Delete { range: key_range(delete.key, delete.range_end), prev_kv: delete.prev_kv }
         }
         Request::RequestTxn(txn) => Op::Txn(nested(txn, depth + 1)?),
@@ -46,6 +49,9 @@ fn op(op: pb::RequestOp, depth: usize) -> Result<Op, Status> {
 }
 
 fn compare(compare: pb::Compare) -> Result<Compare, Status> {
+    if compare.key.is_empty() {
+        return Err(Status::invalid_argument(EMPTY_KEY));
+    }
     let unknown = |_| Status::invalid_argument("etcdserver: invalid compare in txn request");
     let op = match CompareResult::try_from(compare.result).map_err(unknown)? {
         CompareResult::Equal => CompareOp::Equal,

@@ -1,4 +1,4 @@
-//! The store in one file, and a new cluster from such a file.
+//! The store in one file or a directory, and a new cluster from such a backup.
 
 use crate::data_dir::DataDir;
 use crate::error::Error;
@@ -21,6 +21,17 @@ impl Member {
         let written = self.inner.core.consensus().backup(&path).await;
         written.map_err(|source| Error::Backup { path, source })
     }
+
+    /// Writes everything that this member has applied into a new directory, file by file, with a
+    /// checksum over each; gives their size in bytes. Serving goes on meanwhile.
+    ///
+    /// # Errors
+    /// The directory exists or cannot be written; nothing is left behind then.
+    pub async fn backup_directory(&self, path: impl Into<PathBuf> + Send) -> Result<u64, Error> {
+        let path = path.into();
+        let written = self.inner.core.consensus().backup_directory(&path).await;
+        written.map_err(|source| Error::Backup { path, source })
+    }
 }
 
 /// Which member of which new cluster a backup becomes.
@@ -37,11 +48,11 @@ pub struct Restore {
     pub log: quorate_log::Options,
 }
 
-/// Makes the directory of a member of a new cluster from a backup; keys, revisions and leases are as
+/// Makes the directory of a member of a new cluster from a backup, file or directory; keys, revisions and leases are as
 /// they were. Start every member with the cluster's id afterwards.
 ///
 /// # Errors
-/// The file is no backup or is damaged, or the directory is in use or holds something. A directory
+/// It is no backup or is damaged, or the directory is in use or holds something. A directory
 /// that was made in vain can be removed.
 pub async fn restore(
     backup: impl Into<PathBuf> + Send,

@@ -4,9 +4,10 @@ use crate::custom::Executed;
 use crate::integrity::Integrity;
 use crate::member::Member;
 use crate::member_core::Core;
+use crate::metrics::Metrics;
 use async_trait::async_trait;
 use bytes::Bytes;
-use quorate_mvcc::Alarm;
+use quorate_mvcc::{Alarm, Operations};
 use quorate_raft::{ClusterMember, MembershipError};
 use quorate_store::{
     Error, LeaseGranted, LeaseTimeToLive, RangeRequest, RangeResponse, Status, Store, Txn,
@@ -101,6 +102,40 @@ impl Member {
     /// The member has stopped, or its database failed.
     pub async fn size(&self) -> Result<u64, Error> {
         self.core().size().await
+    }
+
+    /// As [`Core::page`].
+    ///
+    /// # Errors
+    /// As for [`Store::range`].
+    pub async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.core().page(request).await
+    }
+
+    /// As [`Core::raised_alarms`].
+    #[must_use]
+    pub fn raised_alarms(&self) -> Vec<Alarm> {
+        self.core().raised_alarms()
+    }
+
+    /// As [`Core::quota_bytes`].
+    #[must_use]
+    pub fn quota_bytes(&self) -> u64 {
+        self.core().quota_bytes()
+    }
+
+    /// As [`Core::operations`].
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        self.core().operations()
+    }
+
+    /// As [`Core::metrics`].
+    ///
+    /// # Errors
+    /// The member has stopped, or its database failed.
+    pub async fn metrics(&self) -> Result<Metrics, Error> {
+        self.core().metrics().await
     }
 
     /// As [`Core::defragment`].

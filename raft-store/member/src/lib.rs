@@ -41,6 +41,7 @@ mod leases;
 mod member;
 mod member_core;
 mod membership;
+mod metrics;
 #[cfg(feature = "node")]
 mod options;
 mod service;
@@ -59,9 +60,12 @@ pub use integrity::Integrity;
 #[cfg(feature = "node")]
 pub use member::Member;
 pub use member_core::Core;
+pub use metrics::{Histogram, Metrics, Requests};
 #[cfg(feature = "node")]
 pub use options::MemberOptions;
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView,
+    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView, Operations,
 };
-pub use quorate_raft::{ClusterMember, MembershipError, Retention, Role, Timing};
+pub use quorate_raft::{
+    ClusterMember, Follower, MembershipError, Retention, Role, SnapshotTraffic, Timing,
+};

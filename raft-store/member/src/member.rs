@@ -108,6 +108,12 @@ impl Member {
         self.inner.options.cluster
     }
 
+    /// Its heartbeats and elections.
+    #[must_use]
+    pub fn timing(&self) -> quorate_raft::Timing {
+        self.inner.options.timing
+    }
+
     /// The address that it listens on for other members.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
@@ -126,6 +132,17 @@ impl Member {
     /// The time passed, or the member has stopped.
     pub async fn wait_ready(&self, limit: Duration) -> Result<Status, quorate_store::Error> {
         self.inner.core.wait_ready(limit).await
+    }
+
+    /// Waits until the member takes no part any more: `Ok` once it was shut down or killed. A process
+    /// that serves a member ends with the error, after [`Member::kill`]: from a failed write or sync on
+    /// the member acknowledges nothing, and only a new start, which proves what is really on disk, can
+    /// go on.
+    ///
+    /// # Errors
+    /// What the member met: a failed or full disk, damage.
+    pub async fn ended(&self) -> Result<(), Error> {
+        Ok(self.inner.core.consensus().ended().await?)
     }
 
     /// The hash of everything at a revision, equal on all members that have applied it and

@@ -5,6 +5,7 @@
 //! loses; it is the same code.
 
 use crate::leases::{Leases, drive};
+use crate::metrics::Counters;
 use crate::service::Service;
 use crate::status::follow;
 use crate::sweep;
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) consensus: Consensus,
     pub(crate) leases: Arc<Leases>,
     pub(crate) watches: Watches,
+    pub(crate) counters: Counters,
     pub(crate) status: watch::Receiver<Status>,
     log: RaftLog,
     tasks: TaskSet,
@@ -84,6 +86,7 @@ impl Core {
             consensus,
             leases,
             watches,
+            counters: Counters::default(),
             status,
             log,
             tasks,

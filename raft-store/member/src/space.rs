@@ -6,7 +6,7 @@
 
 use crate::member_core::{Core, Inner};
 use crate::store::unexpected;
-use quorate_mvcc::{Alarm, AlarmKind, Command, Reply};
+use quorate_mvcc::{Alarm, AlarmKind, Command, Operations, Reply};
 use quorate_seams::spawn_blocking;
 use quorate_store::Error;
 
@@ -65,6 +65,25 @@ impl Core {
         let state = self.inner.state()?;
         let size = spawn_blocking(move || state.size()).await;
         Ok(size.unwrap_or_else(|| Err(panicked("asking for the size")))?)
+    }
+
+    /// The alarms that are raised as far as this member has applied, sorted; none once it has
+    /// stopped.
+    #[must_use]
+    pub fn raised_alarms(&self) -> Vec<Alarm> {
+        self.inner.state().map(|state| state.alarms()).unwrap_or_default()
+    }
+
+    /// Bytes of state beyond which this member refuses to grow.
+    #[must_use]
+    pub fn quota_bytes(&self) -> u64 {
+        self.inner.quota_bytes
+    }
+
+    /// What has been done to this member's state since it was opened; nothing once it has stopped.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        self.inner.state().map(|state| state.operations()).unwrap_or_default()
     }
 
     /// Frees the space of what was deleted and compacted away on this member, now rather than in

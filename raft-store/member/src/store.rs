@@ -25,7 +25,10 @@ impl Inner {
         command: &Command,
     ) -> impl Future<Output = Result<Reply, Error>> + Send + use<'a> {
         let bytes = command.encode().map_err(|error| Error::unavailable(error.to_string()));
-        async move { self.consensus.propose(bytes?).await }
+        async move {
+            let proposed = self.consensus.propose(bytes?);
+            self.counted(&self.counters.writes, proposed).await
+        }
     }
 
     pub(crate) async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
@@ -42,6 +45,10 @@ impl Inner {
     }
 
     pub(crate) async fn read(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.counted(&self.counters.reads, self.answer(request)).await
+    }
+
+    async fn answer(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         match request.consistency {
             Consistency::Linearizable => self.consensus.read_barrier().await?,
             // Waits for nothing: whoever reads in a loop must let others run, too.
@@ -56,6 +63,16 @@ impl Inner {
     async fn read_long(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         let state = self.state()?;
         let found = spawn_blocking(move || state.range(&request)).await;
+        found.unwrap_or_else(|| Err(Error::Fatal { reason: "a read panicked".to_owned() }))
+    }
+
+    /// The first keys of a range, read off the async threads.
+    async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        if request.consistency == Consistency::Linearizable {
+            self.consensus.read_barrier().await?;
+        }
+        let state = self.state()?;
+        let found = spawn_blocking(move || state.page(&request)).await;
         found.unwrap_or_else(|| Err(Error::Fatal { reason: "a read panicked".to_owned() }))
     }
 
@@ -84,6 +101,18 @@ impl Inner {
             || -> BoxFuture<'_, _> { Box::pin(self.leases.serve(&self.consensus, method, &asked)) };
         let answer = self.consensus.ask_leader(method, body, &here).await?;
         crate::leases::decode_left(&answer).ok_or(Error::LeaseNotFound(id))
+    }
+}
+
+impl Core {
+    /// The first keys of a range, as many as the limit says, in byte order; sort and filter are
+    /// passed over. It reads no further, and counts only what it returns: a large range read piece by
+    /// piece at one revision is read once.
+    ///
+    /// # Errors
+    /// As for [`Store::range`].
+    pub async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.inner.page(request).await
     }
 }
 

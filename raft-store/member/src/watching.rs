@@ -37,6 +37,12 @@ impl Watches {
         Guarded { slot, ended: false }.boxed()
     }
 
+    /// How many are open.
+    pub(crate) fn count(&self) -> usize {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().filter(|slot| slot.strong_count() > 0).count()
+    }
+
     /// Ends every watch.
     pub(crate) fn end(&self) {
         let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));

@@ -9,10 +9,11 @@ use crate::hash::{self, HashKv};
 use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
 use crate::lease_changes::{LeaseChanges, LeaseFeed};
 use crate::meta::{Meta, founding, identify};
+use crate::operations::{Counter, Operations};
 use crate::space::Space;
 use crate::watch::{self, Pulled, Ring, Watcher};
 use crate::{
-    Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, read,
+    Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, page, read,
 };
 use bytes::Bytes;
 use quorate_seams::bug;
@@ -39,6 +40,7 @@ pub struct Mvcc {
     ring: Ring,
     leases: LeaseFeed,
     space: Space,
+    counter: Counter,
 }
 
 /// What readers see: everything applied so far, and where that stands.
@@ -76,6 +78,7 @@ impl Mvcc {
             ring,
             leases: LeaseFeed::default(),
             space: Space::default(),
+            counter: Counter::default(),
         }))
     }
 
@@ -102,6 +105,7 @@ impl Mvcc {
         self.publish(effects.meta);
         self.leases.publish(&effects.leases);
         self.ring.publish(effects.revisions);
+        self.counter.applied(&effects.outcomes);
         Ok(effects.outcomes)
     }
 
@@ -142,9 +146,28 @@ impl Mvcc {
     /// [`Refusal::EmptyKey`], [`Refusal::Compacted`], [`Refusal::FutureRevision`], or
     /// [`Refusal::Fatal`] if the database fails.
     pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
+        self.counter.read();
         let now = self.now();
         let at = read::check(request, &now.meta)?;
         Ok(read::range(&*now.view, request, at, now.meta.revision)?)
+    }
+
+    /// The first keys of a range, as many as the limit says, in byte order: sorting and filtering are
+    /// left undone. Stops there, and counts only what it returns.
+    ///
+    /// # Errors
+    /// As [`Mvcc::range`].
+    pub fn page(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
+        self.counter.read();
+        let now = self.now();
+        let at = read::check(request, &now.meta)?;
+        Ok(page::page(&*now.view, request, at, now.meta.revision)?)
+    }
+
+    /// What has been done to the state since it was opened.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        self.counter.counts()
     }
 
     /// Watches a range. [`Refusal::Compacted`] comes as the only item of the stream.

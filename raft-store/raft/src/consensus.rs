@@ -8,14 +8,16 @@ use crate::proposals::Proposals;
 use crate::read_index::ReadIndexes;
 use crate::retention;
 use crate::scratch::Scratch;
+use crate::snapshot::{Inbox, SnapshotTraffic, Sums, Traffic};
 use crate::state::{State, WeakState};
 use crate::storage::LogStore;
 use crate::transport::{Lane, Method, Peer, Transport};
-use crate::types::{Node, Raft};
+use crate::types::{Node, Raft, TypeConfig};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use openraft::async_runtime::WatchReceiver;
+use openraft::error::Fatal;
 use quorate_log::RaftLog;
 use quorate_mvcc::Mvcc;
 use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
@@ -65,7 +67,10 @@ pub(crate) struct Inner {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: SharedClock,
     pub(crate) scratch: Scratch,
+    pub(crate) sums: Sums,
+    pub(crate) inbox: Inbox,
     pub(crate) state: WeakState,
+    traffic: Traffic,
     pub(crate) applied: watch::Receiver<Option<LogIndex>>,
     pub(crate) proposals: Proposals,
     pub(crate) reads: ReadIndexes,
@@ -95,7 +100,16 @@ impl Consensus {
         let shared = state.downgrade();
         let log = parts.log.clone();
         let store = LogStore::new(parts.log, state);
-        let network = Network { transport: Arc::clone(&parts.transport), scratch: scratch.clone() };
+        let (sums, traffic) = (Sums::default(), Traffic::default());
+        let inbox =
+            Inbox::new(scratch.clone(), Some(shared.clone()), sums.clone(), traffic.clone());
+        let network = Network {
+            transport: Arc::clone(&parts.transport),
+            scratch: scratch.clone(),
+            sums: sums.clone(),
+            traffic: traffic.clone(),
+            patience: options.request_timeout,
+        };
         let raft = Raft::new(options.id.0, config, network, store, machine)
             .await
             .map_err(|error| Error::Start { reason: error.to_string() })?;
@@ -117,6 +131,9 @@ impl Consensus {
                 transport: parts.transport,
                 clock,
                 scratch,
+                sums,
+                traffic,
+                inbox,
                 state: shared,
                 applied,
                 proposals,
@@ -169,6 +186,24 @@ impl Consensus {
         self.inner.leadership.clone()
     }
 
+    /// Waits until this member takes no part any more. A failed disk ends it: nothing is acknowledged
+    /// from the first failed write or sync on, and only a new start, which proves what is really on
+    /// disk, can go on.
+    ///
+    /// # Errors
+    /// Why it ended, unless it was asked to.
+    pub async fn ended(&self) -> Result<(), Error> {
+        let mut leadership = self.leadership();
+        let failed = leadership.wait_for(|view| view.failed.is_some()).await;
+        let reason = failed.map_or_else(|_| None, |view| view.failed.clone());
+        match reason {
+            Some(reason) if reason != Fatal::<TypeConfig>::Stopped.to_string() => {
+                Err(Error::Ended { member: self.inner.options.id, reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The last entry applied to the state.
     #[must_use]
     pub fn applied(&self) -> watch::Receiver<Option<LogIndex>> {
@@ -188,6 +223,12 @@ impl Consensus {
         if let Err(error) = self.inner.raft.trigger().snapshot().await {
             tracing::debug!(%error, "no snapshot is built by a member that stops");
         }
+    }
+
+    /// What travelled of snapshots since the start.
+    #[must_use]
+    pub fn snapshot_traffic(&self) -> SnapshotTraffic {
+        self.inner.traffic.so_far()
     }
 
     /// The voters and their addresses, as this member knows them.

@@ -1,5 +1,6 @@
 //! Why consensus cannot start or go on.
 
+use quorate_types::MemberId;
 use thiserror::Error;
 
 /// Failure of consensus itself; requests fail with [`quorate_store::Error`].
@@ -24,6 +25,14 @@ pub enum Error {
     #[error("consensus cannot start from the stored log and state: {reason}")]
     Start {
         /// What is wrong.
+        reason: String,
+    },
+    /// The member met something that it must not go on after: a disk that failed, damage.
+    #[error("member {member} takes no part any more: {reason}")]
+    Ended {
+        /// The member.
+        member: MemberId,
+        /// What it met, and what to do.
         reason: String,
     },
 }

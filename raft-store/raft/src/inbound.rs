@@ -3,7 +3,6 @@
 use crate::consensus::Consensus;
 use crate::machine::SnapshotData;
 use crate::requests::Attempt;
-use crate::snapshot::receive;
 use crate::transport::{Inbound, Method};
 use crate::types::{LogId, Snapshot};
 use crate::wire;
@@ -37,6 +36,7 @@ impl Inbound for Consensus {
                 let bytes = |index: u64| Attempt::Done(index.to_le_bytes().to_vec().into());
                 Ok(leader_reply(attempt.map(bytes)))
             }
+            Method::OfferSnapshot => self.serve_offer(body).await,
             Method::ChangeMembers => Ok(leader_reply(self.serve_change(body).await)),
             other => Err(format!("{other:?} is not served by consensus")),
         }
@@ -60,7 +60,7 @@ impl Inbound for Consensus {
         &self,
         frames: BoxStream<'static, Result<Bytes, String>>,
     ) -> Result<Bytes, String> {
-        let received = receive(frames, &self.inner.scratch).await.map_err(text)?;
+        let received = self.inner.inbox.receive(frames).await.map_err(text)?;
         let snapshot =
             Snapshot { meta: received.meta, snapshot: SnapshotData::Received(received.copy) };
         let raft = &self.inner.raft;
@@ -82,6 +82,12 @@ impl Consensus {
         let last: Option<LogId> = request.entries.last().map(|entry| entry.log_id).or(prev);
         let reply = self.inner.raft.append_entries(request).await.map_err(text)?;
         Ok(wire::encode_append_reply(&wire::unary_append_reply(prev, last, reply)))
+    }
+
+    async fn serve_offer(&self, body: Bytes) -> Result<Bytes, String> {
+        let files = wire::decode_offer(body).map_err(text)?;
+        let held = self.inner.inbox.offer(files).await.map_err(text)?;
+        Ok(wire::encode_held(held))
     }
 
     async fn serve_vote(&self, method: Method, body: Bytes) -> Result<Bytes, String> {

@@ -34,10 +34,11 @@ pub use backup::{Restored, restore};
 pub use consensus::{Consensus, Leadership, Parts};
 pub use error::Error;
 pub use inbound::leader_reply;
-pub use membership::{ClusterMember, MembershipChange, MembershipError, Role};
+pub use membership::{ClusterMember, Follower, MembershipChange, MembershipError, Role};
 pub use options::{Options, Timing};
 pub use requests::Attempt;
 pub use retention::Retention;
+pub use snapshot::SnapshotTraffic;
 pub use transport::{CallError, Inbound, Lane, Method, Peer, Transport};
 
 #[cfg(test)]

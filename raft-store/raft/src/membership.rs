@@ -19,6 +19,7 @@ use openraft::error::{ChangeMembershipError, ClientWriteError, RaftError};
 use quorate_store::Error as StoreError;
 use quorate_types::MemberId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use thiserror::Error;
 
 /// What a member may do.
@@ -139,7 +140,38 @@ pub enum MembershipError {
     Store(#[from] StoreError),
 }
 
+/// A member as its leader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follower {
+    /// Which.
+    pub id: MemberId,
+    /// The last entry that it is known to have.
+    pub matched: Option<u64>,
+    /// How long ago it was heard of; `None` before the first time.
+    pub silent: Option<Duration>,
+}
+
 impl Consensus {
+    /// How far the other members are; empty unless this member leads.
+    #[must_use]
+    pub fn followers(&self) -> Vec<Follower> {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let heard = metrics.heartbeat.as_ref();
+        let replication = metrics.replication.iter().flatten();
+        replication
+            .filter(|(id, _)| **id != self.inner.options.id.0)
+            .map(|(id, matched)| {
+                let at = heard.and_then(|heard| heard.get(id)).cloned().flatten();
+                Follower {
+                    id: MemberId(*id),
+                    matched: matched.as_ref().map(|id| id.index),
+                    silent: at.map(|at| at.elapsed()),
+                }
+            })
+            .collect()
+    }
+
     /// All members, voters first, each by id; as this member knows them.
     #[must_use]
     pub fn members(&self) -> Vec<ClusterMember> {
@@ -185,7 +217,7 @@ impl Consensus {
         if !self.inner.raft.is_leader() {
             return Attempt::Refused("this member does not lead".to_owned());
         }
-        let plan = match self.inner.plan(&change) {
+        let plan = match self.plan(&change).await {
             Ok(Some(plan)) => plan,
             Ok(None) => return Attempt::Done(Ok(self.members())),
             Err(error) => return Attempt::Done(Err(error)),
@@ -194,6 +226,23 @@ impl Consensus {
             Ok(_) => Attempt::Done(Ok(self.members())),
             Err(RaftError::APIError(error)) => refused(error),
             Err(RaftError::Fatal(fatal)) => stopped(&fatal),
+        }
+    }
+}
+
+impl Consensus {
+    /// What to ask of openraft. A leader that has just been elected hears of the others with its first
+    /// heartbeats: it waits for those before it says that too few answer.
+    async fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
+        let Inner { clock, options, .. } = &*self.inner;
+        let give_up = clock.now() + options.timing.election_min;
+        loop {
+            let plan = self.inner.plan(change);
+            let early = clock.now() < give_up;
+            if !early || !matches!(plan, Err(MembershipError::Unhealthy { .. })) {
+                return plan;
+            }
+            clock.sleep(options.timing.heartbeat.min(Duration::from_millis(20))).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::machine::SnapshotData;
 use crate::scratch::Scratch;
-use crate::snapshot::Outgoing;
+use crate::snapshot::{Outgoing, Sums, Traffic};
 use crate::transport::{CallError, Lane, Method, Peer, Transport};
 use crate::types::{LogId, Node, Snapshot, TypeConfig, Vote};
 use crate::wire;
@@ -19,12 +19,17 @@ use openraft::raft::{
 use quorate_seams::spawn_blocking;
 use quorate_types::MemberId;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Makes connections to other members.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) scratch: Scratch,
+    pub(crate) sums: Sums,
+    pub(crate) traffic: Traffic,
+    /// How long the other end may take to say what it has of a snapshot.
+    pub(crate) patience: Duration,
 }
 
 impl Network {
@@ -64,6 +69,22 @@ impl Link {
         let peer = Peer { lane: Lane::Control, ..self.peer.clone() };
         let call = self.network.transport.call(&peer, method, body, option.soft_ttl());
         call.await.map_err(|error| rpc_error(&error))
+    }
+}
+
+impl Link {
+    /// Sends what the other end does not have.
+    async fn send_snapshot(&self, outgoing: Outgoing) -> Result<Bytes, CallError> {
+        let Network { transport, traffic, patience, .. } = &self.network;
+        let offer = wire::encode_offer(outgoing.files());
+        let held = transport.call(&self.peer, Method::OfferSnapshot, offer, *patience).await;
+        let held = match held {
+            Ok(held) => wire::decode_held(held).unwrap_or_default(),
+            // An older member does not know the question: it gets everything.
+            Err(CallError::Refused { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        transport.snapshot(&self.peer, outgoing.without(&held).frames(traffic)).await
     }
 }
 
@@ -165,18 +186,18 @@ impl RaftNetworkV2<TypeConfig> for Link {
             let reason = NetworkError::from_string("only the live state is ever sent");
             return Err(StreamingError::Network(reason));
         };
-        let scratch = self.network.scratch.clone();
-        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, vote)).await;
+        let (scratch, sums) = (self.network.scratch.clone(), self.network.sums.clone());
+        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, &sums, vote)).await;
         let outgoing = copied
             .ok_or_else(|| NetworkError::from_string("copying the state panicked"))?
             .map_err(|error| Unreachable::new(&error))?;
-        let send = self.network.transport.snapshot(&self.peer, outgoing.frames());
         let reply = tokio::select! {
             biased;
-            reply = send => reply.map_err(|error| rpc_error(&error))?,
+            reply = self.send_snapshot(outgoing) => reply.map_err(|error| rpc_error(&error))?,
             closed = cancel => return Err(StreamingError::Closed(closed)),
         };
         let vote = wire::decode_vote(reply).map_err(|error| wire_error(&error))?;
+        self.network.traffic.sent();
         Ok(SnapshotResponse::new(vote))
     }
 

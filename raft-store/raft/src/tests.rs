@@ -1,4 +1,5 @@
-//! openraft's own storage suite on our adapters: the real log on a real disk, the real state.
+//! openraft's own storage suite on our adapters: the real log on a real disk, the real state, in
+//! RocksDB and in memory.
 
 use crate::machine::StateMachine;
 use crate::scratch::Scratch;
@@ -8,12 +9,14 @@ use crate::types::TypeConfig;
 use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use quorate_log::{Identity, RaftLog};
-use quorate_mvcc::{MemoryDb, Mvcc};
+use quorate_mvcc::{MemoryDb, Mvcc, RocksDb, RocksOptions, StateDb};
 use quorate_seams::Seams;
 use quorate_types::{ClusterId, MemberId};
+use std::path::Path;
 use std::sync::Arc;
 
-struct Builder;
+/// Makes the database of a state in a directory.
+struct Builder(fn(&Path) -> Arc<dyn StateDb>);
 
 impl StoreBuilder<TypeConfig, LogStore, StateMachine, tempfile::TempDir> for Builder {
     async fn build(
@@ -24,7 +27,7 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, tempfile::TempDir> for Bui
         let disk = Seams::system().disk;
         let options = quorate_log::Options { segment_bytes: 64 * 1024, ..Default::default() };
         let log = RaftLog::open(disk, &dir.path().join("log"), identity, options).unwrap();
-        let db = Arc::new(MemoryDb::new());
+        let db = (self.0)(&dir.path().join("state"));
         let mvcc = Mvcc::open(db, quorate_mvcc::Options::default()).unwrap();
         let scratch = Scratch::open(&dir.path().join("scratch")).unwrap();
         let (state, _released) = State::new(mvcc);
@@ -35,5 +38,13 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, tempfile::TempDir> for Bui
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_adapters_pass_openrafts_own_storage_suite() {
-    Suite::test_all(Builder).await.unwrap();
+    Suite::test_all(Builder(|_| Arc::new(MemoryDb::new()))).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_adapters_over_rocksdb_pass_openrafts_own_storage_suite() {
+    let open = |dir: &Path| -> Arc<dyn StateDb> {
+        Arc::new(RocksDb::open(dir, RocksOptions::default()).unwrap())
+    };
+    Suite::test_all(Builder(open)).await.unwrap();
 }

@@ -38,10 +38,12 @@ pub enum Method {
     ChangeMembers,
     /// The hash of a member's history at a revision; any member serves it.
     HashKv,
+    /// The files of a snapshot that is about to be sent; answered with what the receiver has of them.
+    OfferSnapshot,
 }
 
 impl Method {
-    const ALL: [(Self, u32); 11] = [
+    const ALL: [(Self, u32); 12] = [
         (Self::Hello, 1),
         (Self::Append, 2),
         (Self::Vote, 3),
@@ -53,6 +55,7 @@ impl Method {
         (Self::LeaseTimeToLive, 9),
         (Self::ChangeMembers, 10),
         (Self::HashKv, 11),
+        (Self::OfferSnapshot, 12),
     ];
 
     /// Its number on the wire.

@@ -19,7 +19,9 @@ pub(crate) use entry::{
 };
 pub(crate) use leader::{decode_reply, encode_reply};
 pub(crate) use membership::{decode_change, decode_changed, encode_change, encode_changed};
-pub(crate) use snapshot::{Chunk, File, Frame, Header};
+pub(crate) use snapshot::{
+    Chunk, File, Frame, Header, decode_held, decode_offer, encode_held, encode_offer,
+};
 pub(crate) use vote::{
     decode_transfer, decode_transfer_reply, decode_vote, decode_vote_reply, decode_vote_request,
     encode_transfer, encode_transfer_reply, encode_vote, encode_vote_reply, encode_vote_request,

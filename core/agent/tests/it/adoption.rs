@@ -112,12 +112,16 @@ async fn a_stop_with_tasks_ends_them_and_a_kill_takes_them_away() {
     agent.stop(StopMode::StopTasks { grace }).await.unwrap();
     let ended = |observed: &Observed| matches!(observed, Observed::Exited(_));
     assert!(world.executor.state().tasks.values().all(ended));
-    let node = world
-        .cache
-        .snapshot()
-        .get::<quorate_kinds::Node>(&quorate_types::ObjectKey::cluster("node-1"));
-    let conditions = node.unwrap().value.status.clone().unwrap().conditions.unwrap();
-    assert_eq!(conditions[0].status, "False");
+    let node = quorate_types::ObjectKey::cluster("node-1");
+    // Written before the stop returned; the cache hears of it a moment later.
+    world
+        .eventually("the node is announced as not ready", || {
+            let node = world.cache.snapshot().get::<quorate_kinds::Node>(&node);
+            let status = node.and_then(|node| node.value.status.clone());
+            let conditions = status.and_then(|status| status.conditions).unwrap_or_default();
+            conditions.iter().any(|it| it.type_ == "Ready" && it.status == "False")
+        })
+        .await;
     agent.kill_workloads().await.unwrap();
     assert!(world.executor.state().tasks.is_empty());
 }

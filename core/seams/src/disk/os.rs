@@ -79,11 +79,17 @@ impl DiskFile for OsFile {
         // The kernel takes at most IOV_MAX (1024) slices a call and may write fewer bytes than asked.
         while !rest.is_empty() {
             let head = rest.len().min(1024);
-            let written = rustix::io::pwritev(&self.0, &rest[..head], at).or_else(|errno| {
-                if errno == rustix::io::Errno::INTR { Ok(0) } else { Err(io::Error::from(errno)) }
-            })?;
-            at += written as u64;
-            IoSlice::advance_slices(&mut rest, written);
+            let asked = rest[..head].iter().any(|slice| !slice.is_empty());
+            match rustix::io::pwritev(&self.0, &rest[..head], at) {
+                // Trying again would be spinning.
+                Ok(0) if asked => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    at += written as u64;
+                    IoSlice::advance_slices(&mut rest, written);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
         Ok(())
     }

@@ -78,13 +78,20 @@ fn check_observed(cluster: &Cluster, history: &History, kept: &Kept) {
     let recorded = history.lock();
     let mut last = Revision(1);
     for (revision, change) in &recorded.changes {
-        // What contradicts itself is reported by the replay.
-        let _ = model.apply(*revision, &change.events);
+        if let Err(reason) = model.apply(*revision, &change.events) {
+            return cluster.findings.violation(reason);
+        }
         last = *revision;
     }
     let expected = model.scan(&KeyRange::all(), last);
     if kept.keys.kvs != expected {
-        cluster.findings.violation("the keys at the end are not those that were watched".into());
+        let odd = kept.keys.kvs.iter().zip(&expected).find(|(read, watched)| read != watched);
+        cluster.findings.violation(format!(
+            "the keys at the end are not those that were watched: {} read at revision {}, {} watched up to {last}; the first that differs: {odd:?}",
+            kept.keys.kvs.len(),
+            kept.keys.revision,
+            expected.len()
+        ));
     }
 }
 

@@ -21,6 +21,7 @@ cases!("txn":
     a_read_in_a_txn_can_look_at_the_past,
     one_key_put_twice_is_refused,
     a_put_that_overlaps_a_deletion_is_refused_in_either_order,
+    a_deletion_without_an_end_may_delete_what_is_put_before_it,
     deletions_may_overlap,
     both_branches_may_write_the_same_key,
     an_unknown_lease_refuses_the_whole_txn,
@@ -204,7 +205,7 @@ async fn a_put_that_overlaps_a_deletion_is_refused_in_either_order(
         [Op::put("b", "1"), delete(span())],
         [delete(span()), Op::put("b", "1")],
         [Op::put("b", "1"), Op::delete("b")],
-        [delete(KeyRange::all()), Op::put("new", "1")],
+        [delete(KeyRange::Span("a".into(), "z".into())), Op::put("new", "1")],
     ];
     for ops in refused {
         let error = fixture.refused(Txn::ops(ops.clone())).await?;
@@ -212,6 +213,22 @@ async fn a_put_that_overlaps_a_deletion_is_refused_in_either_order(
     }
     fixture.txn(Txn::ops([Op::put("c", "1"), delete(span())])).await?;
     ensure_eq!(keys(&fixture.all().await?.kvs), ["c"], "keys beside the end of a deleted span");
+    Ok(())
+}
+
+/// etcd's rule, as strange as it is: what has no end is not looked at.
+async fn a_deletion_without_an_end_may_delete_what_is_put_before_it(
+    fixture: &Fixture,
+) -> CaseResult {
+    fixture.put_all(&["a", "b"]).await?;
+    let all = || Op::Delete { range: KeyRange::all(), prev_kv: false };
+    let answer = fixture.txn(Txn::ops([Op::put("c", "1"), all()])).await?;
+    let want = OpResponse::Delete { deleted: 3, prev_kvs: Vec::new() };
+    ensure_eq!(answer.responses.last(), Some(&want), "answer of the deletion");
+    ensure_eq!(fixture.all().await?.kvs, [], "keys after the deletion");
+    let answer = fixture.txn(Txn::ops([all(), Op::put("c", "1")])).await?;
+    let kv = fixture.existing("c").await?;
+    ensure_eq!((kv.version, kv.create_revision), (1, answer.revision), "a key put after it");
     Ok(())
 }
 

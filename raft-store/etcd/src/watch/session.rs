@@ -16,6 +16,7 @@ use quorate_store::{Error, EventKind, KeyRange, ProgressBell, Store, WatchBatch,
 use quorate_types::Revision;
 use quorate_types::limits::MAX_REQUEST_BYTES;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use tonic::{Status, Streaming};
 
 /// The id of no watch: of refused creations, and of answers for the whole stream.
@@ -33,11 +34,20 @@ pub(crate) struct Session {
     outbox: VecDeque<Answer>,
     question: Option<Question>,
     interval: BoxFuture<'static, ()>,
+    /// The client has asked for everything it will, and goes on listening (etcd's rule).
+    asked_all: bool,
     over: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.context.counts.watch_streams.remove();
+    }
 }
 
 /// A watch of the stream.
 struct Open {
+    context: Context,
     bell: ProgressBell,
     end: AbortHandle,
     /// The client wants to be told from time to time that nothing happened.
@@ -51,6 +61,7 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.end.abort();
+        self.context.counts.watchers.remove();
     }
 }
 
@@ -64,6 +75,7 @@ enum Next {
 impl Session {
     pub(crate) fn new(context: Context, requests: Streaming<pb::WatchRequest>) -> Self {
         let interval = context.clock.sleep(context.options.progress_interval);
+        context.counts.watch_streams.add();
         Self {
             context,
             requests: requests.fuse(),
@@ -73,11 +85,12 @@ impl Session {
             outbox: VecDeque::new(),
             question: None,
             interval,
+            asked_all: false,
             over: false,
         }
     }
 
-    /// Everything that the stream says, until the client has closed its side.
+    /// Everything that the stream says, until the client is gone.
     pub(crate) fn answers(self) -> BoxStream<'static, Result<Answer, Status>> {
         futures::stream::unfold(self, async |mut session| {
             let answer = session.answer().await?;
@@ -96,8 +109,11 @@ impl Session {
             }
             let done = match self.next().await {
                 Next::Request(Some(Ok(request))) => self.request(request).await,
-                // The client is gone, and nobody reads what would be said.
-                Next::Request(None | Some(Err(_))) => return None,
+                Next::Request(Some(Err(status))) => Err(status),
+                Next::Request(None) => {
+                    self.asked_all = true;
+                    Ok(())
+                }
                 Next::Delivery((id, delivery)) => self.deliver(id, delivery),
                 Next::Interval => {
                     self.tick();
@@ -115,7 +131,7 @@ impl Session {
         let deliveries = &mut self.deliveries;
         tokio::select! {
             biased;
-            request = self.requests.next() => Next::Request(request),
+            request = self.requests.next(), if !self.asked_all => Next::Request(request),
             Some(delivery) = deliveries.next(), if !deliveries.is_terminated() => {
                 Next::Delivery(delivery)
             }
@@ -163,7 +179,9 @@ impl Session {
         let deliveries = Abortable::new(batches, ended).map(move |batch| (id, batch));
         self.deliveries.push(deliveries.boxed());
         let notify = create.progress_notify;
-        self.watches.insert(id, Open { bell, end, notify, told: false, due: false });
+        let context = self.context.clone();
+        context.counts.watchers.add();
+        self.watches.insert(id, Open { context, bell, end, notify, told: false, due: false });
         self.say(now, pb::WatchResponse { watch_id: id, created: true, ..Default::default() });
         Ok(())
     }
@@ -240,6 +258,8 @@ impl Session {
     fn tell(&mut self, id: i64, batch: &WatchBatch) {
         let Some(open) = self.watches.get_mut(&id) else { return };
         open.told = true;
+        let events = u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
+        self.context.counts.events_sent.fetch_add(events, Ordering::Relaxed);
         let events = self.context.encoder.encode(&batch.events);
         let head = pb::WatchResponse {
             header: Some(self.context.header(batch.revision)),

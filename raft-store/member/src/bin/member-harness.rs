@@ -1,27 +1,69 @@
-//! One member as a process of its own, for tests that kill it: commands on standard input, one
-//! answer line for each on standard output, in the order in which they finish.
+//! One member as a process of its own, for tests that kill it or make its disk fail: commands on
+//! standard input, one answer line for each on standard output, in the order in which they finish.
 //!
-//! `member-harness CLUSTER ID DIR LISTEN PEERS HEARTBEAT ELECTION_MIN ELECTION_MAX AFTER KEEP`,
-//! peers as `1=host:port,2=host:port`, times in milliseconds. Lines are `TAG COMMAND ...`, answers
-//! `TAG ok ...`, `TAG unknown REASON` (it may have happened) or `TAG no REASON` (it has not).
+//! `member-harness CLUSTER ID DIR LISTEN PEERS HEARTBEAT ELECTION_MIN ELECTION_MAX AFTER KEEP SEGMENT`,
+//! peers as `1=host:port,2=host:port`, times in milliseconds, the length of a log segment in bytes.
+//! Lines are `TAG COMMAND ...`, answers `TAG ok ...`, `TAG unknown REASON` (it may have happened) or
+//! `TAG no REASON` (it has not). A member that must not go on ends the process with its reason on
+//! standard error.
 
 use futures::StreamExt;
 use quorate_member::{Member, MemberOptions, Timing};
-use quorate_seams::{Seams, TaskSet};
+use quorate_seams::{Seams, TaskSet, timeout};
 use quorate_store::{Certainty, Error, KeyRange, RangeRequest, Store, Txn, WatchRequest};
 use quorate_types::{ClusterId, MemberId, Revision};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-#[tokio::main]
-async fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    let ended = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
+        let ended = runtime.block_on(run_member());
+        // The thread that reads standard input cannot be interrupted.
+        runtime.shutdown_background();
+        ended
+    });
+    ended.unwrap_or_else(|error| {
+        complain(&*error);
+        ExitCode::FAILURE
+    })
+}
+
+fn complain(error: &(dyn std::error::Error + Send + Sync)) {
+    // Whoever reads it may be gone.
+    let _ = writeln!(std::io::stderr(), "member-harness: {error}");
+}
+
+async fn run_member() -> Result<ExitCode, Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let member = Member::start(options(&arguments)?, Seams::system()).await?;
+    let seams = Seams::system();
+    let clock = seams.clock.clone();
+    let member = Member::start(options(&arguments)?, seams).await?;
+    tokio::select! {
+        ended = member.ended() => {
+            if let Err(error) = ended {
+                complain(&error);
+            }
+            // Closed before the process ends: RocksDB's threads must not outlive its globals.
+            let closed = timeout(&*clock, Duration::from_secs(10), member.kill()).await;
+            closed.ok_or("something still holds the member")?;
+            Ok(ExitCode::FAILURE)
+        }
+        served = serve(&member) => {
+            served?;
+            member.shutdown().await?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn serve(member: &Member) -> Result<(), Failure> {
     let (answers, lines) = mpsc::channel(1024);
     let tasks = TaskSet::new();
     tasks.spawn(write_lines(lines));
@@ -35,7 +77,6 @@ async fn main() -> Result<(), Failure> {
             let _ = answers.send(answer).await;
         });
     }
-    member.shutdown().await?;
     Ok(())
 }
 
@@ -50,8 +91,9 @@ async fn write_lines(mut lines: mpsc::Receiver<String>) {
 }
 
 fn options(arguments: &[String]) -> Result<MemberOptions, Failure> {
-    let [cluster, id, dir, listen, peers, heartbeat, min, max, after, keep] = arguments else {
-        return Err("ten arguments are needed, see the source".into());
+    let [cluster, id, dir, listen, peers, heartbeat, min, max, after, keep, segment] = arguments
+    else {
+        return Err("eleven arguments are needed, see the source".into());
     };
     let millis = |text: &String| text.parse().map(Duration::from_millis);
     let timing = Timing {
@@ -68,7 +110,8 @@ fn options(arguments: &[String]) -> Result<MemberOptions, Failure> {
     Ok(MemberOptions::new(cluster, id, dir, listen.parse()?)
         .peers(members)
         .timing(timing)
-        .snapshots(after.parse()?, keep.parse()?))
+        .snapshots(after.parse()?, keep.parse()?)
+        .log(quorate_log::Options { segment_bytes: segment.parse()?, ..Default::default() }))
 }
 
 async fn answer(member: &Member, line: &str) -> String {
@@ -119,6 +162,11 @@ async fn run(member: &Member, words: &[&str]) -> Result<String, Error> {
             let to = to.parse().map_err(|_| bad("a revision is a number"))?;
             history(member, Revision(to)).await
         }
+        ["transfer", to] => {
+            let to = to.parse().map_err(|_| bad("a member is a number"))?;
+            member.transfer_leadership(MemberId(to)).await;
+            Ok(String::new())
+        }
         ["stats"] => Ok(format!("{:?}", member.log_stats())),
         _ => Err(bad("no such command")),
     }
@@ -128,7 +176,8 @@ fn bad(reason: &str) -> Error {
     Error::unavailable(reason)
 }
 
-/// Every change from the first revision to the given one, as `revision:key=value`.
+/// Every change from the first revision to the given one, as `revision:key=value`, of a value only
+/// what comes before a dot.
 async fn history(member: &Member, to: Revision) -> Result<String, Error> {
     let request = WatchRequest::new(KeyRange::all()).from(Revision(1)).with_progress();
     let mut batches = member.watch(request).await?;
@@ -138,6 +187,7 @@ async fn history(member: &Member, to: Revision) -> Result<String, Error> {
         for event in batch.events.iter().filter(|event| event.kv.mod_revision <= to) {
             let key = String::from_utf8_lossy(&event.kv.key);
             let value = String::from_utf8_lossy(&event.kv.value);
+            let value = value.split('.').next().unwrap_or_default();
             // Writing to a string cannot fail.
             let _ = write!(text, "{}:{key}={value} ", event.kv.mod_revision);
         }

@@ -88,6 +88,61 @@ async fn a_backup_becomes_a_cluster_of_three_that_others_can_join() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_in_a_directory_is_restored_whole_or_not_at_all() {
+    let root = tempfile::tempdir().unwrap();
+    let (member, _) = backed_up(root.path()).await;
+    let revision = member.status().revision;
+    let hash = member.hash_kv(revision).await.unwrap();
+    let backup = root.path().join("directory");
+    let writing = async {
+        for number in 0..50 {
+            member.txn(Txn::put("/meanwhile", format!("{number}"))).await.unwrap();
+        }
+    };
+    let (bytes, ()) = futures::future::join(member.backup_directory(&backup), writing).await;
+    let again = member.backup_directory(&backup).await.unwrap_err().to_string();
+    assert!(again.contains("choose another name"), "{again}");
+    let files: Vec<_> =
+        std::fs::read_dir(backup.join("state")).unwrap().map(|it| it.unwrap().path()).collect();
+    let size = |path: &PathBuf| std::fs::metadata(path).unwrap().len();
+    assert_eq!(bytes.unwrap(), files.iter().map(size).sum::<u64>());
+    assert!(!root.path().join("directory.partial").exists());
+
+    let addresses = free_addresses(1);
+    let members = voters(&addresses);
+    let attempt = async |name: &str| {
+        let dir = root.path().join(name);
+        restore(&backup, &dir, as_member(1, &members), Seams::system()).await
+    };
+    let mut damaged: Vec<PathBuf> = files.clone();
+    damaged.push(backup.join("BACKUP"));
+    for (number, path) in damaged.iter().enumerate() {
+        let whole = std::fs::read(path).unwrap();
+        let mut flipped = whole.clone();
+        match flipped.get_mut(whole.len() / 2) {
+            Some(byte) => *byte ^= 4,
+            None => flipped.push(4),
+        }
+        let longer = [&whole[..], b"x"].concat();
+        for bytes in [&flipped[..], &longer, &whole[..whole.len().saturating_sub(1)]] {
+            if bytes == whole {
+                continue;
+            }
+            std::fs::write(path, bytes).unwrap();
+            let error = attempt(&format!("damaged-{number}")).await.unwrap_err();
+            assert!(matches!(error, Error::Backup { .. }), "{}: {error}", path.display());
+            let _ = std::fs::remove_dir_all(root.path().join(format!("damaged-{number}")));
+        }
+        std::fs::write(path, whole).unwrap();
+    }
+    attempt("member-1").await.unwrap();
+    let restored = start(restored(root.path(), 1, &addresses)).await;
+    restored.wait_ready(PATIENCE).await.unwrap();
+    assert!(restored.status().revision >= revision);
+    assert_eq!(restored.hash_kv(revision).await.unwrap().hash, hash.hash);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_overwritten_and_nothing_damaged_is_restored() {
     let root = tempfile::tempdir().unwrap();
     let (member, file) = backed_up(root.path()).await;

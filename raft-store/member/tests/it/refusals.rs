@@ -107,3 +107,73 @@ async fn options_that_cannot_work_are_refused() {
     let error = refused(options).await.to_string();
     assert!(error.contains("member 1 itself"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_state_is_refused_or_read_right_and_never_served_wrong() {
+    let root = tempfile::tempdir().unwrap();
+    let options = options(root.path(), 1, &free_addresses(1)).snapshots(50, 20);
+    let member = start(options.clone()).await;
+    member.wait_ready(PATIENCE).await.unwrap();
+    for number in 0..300 {
+        member.txn(Txn::put(format!("{number:04}"), vec![b'v'; 1000])).await.unwrap();
+    }
+    let revision = member.status().revision;
+    let hash = member.hash_kv(revision).await.unwrap();
+    member.shutdown().await.unwrap();
+    let whole = content(&options.data_dir);
+    let put_back = || {
+        std::fs::remove_dir_all(&options.data_dir).unwrap();
+        for (path, bytes) in &whole {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+    };
+    let kinds = ["CURRENT", "MANIFEST", ".sst", "ACTIVE", "FORMAT"];
+    let of_a_kind = |path: &&PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        kinds.iter().any(|kind| name.contains(kind))
+    };
+    let (mut refused, mut served) = (0, 0);
+    for path in whole.keys().filter(of_a_kind) {
+        for part in [3, 2] {
+            put_back();
+            let mut bytes = whole[path].clone();
+            let at = bytes.len() * (part - 1) / part;
+            bytes[at] ^= 0x20;
+            std::fs::write(path, bytes).unwrap();
+            let Ok(member) = Member::start(options.clone(), Seams::system()).await else {
+                refused += 1;
+                continue;
+            };
+            // It may find the damage when it reads; what it answers must be right.
+            let ready = member.wait_ready(PATIENCE).await.is_ok();
+            if ready && let Ok(found) = member.hash_kv(revision).await {
+                assert_eq!(found.hash, hash.hash, "{} at {at}", path.display());
+                served += 1;
+            }
+            member.kill().await;
+        }
+    }
+    println!("{refused} refused, {served} unharmed");
+    assert!(refused >= 4, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_is_gone_while_the_log_goes_on_without_it_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let options = options(root.path(), 1, &free_addresses(1)).snapshots(50, 20);
+    let member = start(options.clone()).await;
+    member.wait_ready(PATIENCE).await.unwrap();
+    for number in 0..300 {
+        member.txn(Txn::put(format!("{number:04}"), "v")).await.unwrap();
+    }
+    member.shutdown().await.unwrap();
+    std::fs::remove_dir_all(options.data_dir.join("state")).unwrap();
+    let error = refused(options.clone()).await;
+    assert!(error.to_string().contains("state"), "{error}");
+    let before = content(&options.data_dir.join("log"));
+    let again = refused(options.clone()).await;
+    assert_eq!(again.to_string(), error.to_string(), "and again");
+    let entries = |log: &BTreeMap<PathBuf, Vec<u8>>| log.len();
+    assert_eq!(entries(&content(&options.data_dir.join("log"))), entries(&before));
+}

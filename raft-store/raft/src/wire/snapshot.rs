@@ -1,4 +1,5 @@
-//! The frames of a snapshot transfer: one header, chunks in file order, one end.
+//! The frames of a snapshot transfer: one header, chunks in file order, one end; and the offer before
+//! it, answered with what the receiver has already.
 
 use super::{WireError, decode, encode_message, required};
 use crate::types::Vote;
@@ -36,6 +37,50 @@ pub(crate) struct File {
     /// Bytes.
     #[prost(uint64, tag = "2")]
     pub(crate) length: u64,
+    /// CRC-32C of all bytes; members before it was added do not send it.
+    #[prost(fixed32, optional, tag = "3")]
+    pub(crate) crc: Option<u32>,
+    /// Where sending begins: the receiver has what comes before.
+    #[prost(uint64, tag = "4")]
+    pub(crate) from: u64,
+}
+
+impl File {
+    /// Whether both mean the same bytes.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (&self.name, self.length, self.crc) == (&other.name, other.length, other.crc)
+            && self.crc.is_some()
+    }
+}
+
+/// The files that a member is about to send.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct OfferMsg {
+    #[prost(message, repeated, tag = "1")]
+    files: Vec<File>,
+}
+
+/// For each file how many of its bytes the receiver has.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct HeldMsg {
+    #[prost(uint64, repeated, tag = "1")]
+    bytes: Vec<u64>,
+}
+
+pub(crate) fn encode_offer(files: &[File]) -> Bytes {
+    encode_message(&OfferMsg { files: files.to_vec() })
+}
+
+pub(crate) fn decode_offer(bytes: Bytes) -> Result<Vec<File>, WireError> {
+    Ok(decode::<OfferMsg>("snapshot offer", bytes)?.files)
+}
+
+pub(crate) fn encode_held(bytes: Vec<u64>) -> Bytes {
+    encode_message(&HeldMsg { bytes })
+}
+
+pub(crate) fn decode_held(bytes: Bytes) -> Result<Vec<u64>, WireError> {
+    Ok(decode::<HeldMsg>("what is held of a snapshot", bytes)?.bytes)
 }
 
 /// A piece of a file; pieces come in order.

@@ -1,0 +1,22 @@
+//! The services over the wire: what clients see.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::print_stdout, reason = "tests report what they skip")]
+
+mod clients;
+mod compatibility;
+mod differential;
+mod election;
+mod failures;
+mod gateway;
+mod health;
+mod http;
+mod leader;
+mod lease;
+mod lock;
+mod metrics;
+mod own;
+mod range_stream;
+mod reflection;
+mod stock;
+mod watch;
