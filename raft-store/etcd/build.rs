@@ -5,9 +5,11 @@
 use prost::Message;
 use std::path::PathBuf;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "proto/kv.proto",
+    "proto/authpb.proto",
     "proto/rpc.proto",
+    "proto/auth.proto",
     "proto/lock.proto",
     "proto/election.proto",
     "proto/health.proto",
@@ -29,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .out_dir(servers)
         .extern_path(".etcdserverpb.WatchResponse", "crate::watch::Answer")
         .extern_path(".etcdserverpb", "crate::proto::etcdserverpb")
+        .extern_path(".authpb", "crate::proto::authpb")
         .extern_path(".mvccpb", "crate::proto::mvccpb")
         .extern_path(".v3lockpb", "crate::proto::v3lockpb")
         .extern_path(".v3electionpb", "crate::proto::v3electionpb")

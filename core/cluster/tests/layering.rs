@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-types", &[]),
     ("quorate-seams", &["quorate-types"]),
     ("quorate-store", &["quorate-types", "quorate-seams"]),
+    ("quorate-auth", &["quorate-types", "quorate-seams", "quorate-store"]),
     ("quorate-resources", &["quorate-types", "quorate-seams", "quorate-store"]),
     ("quorate-kinds", &["quorate-types", "quorate-resources"]),
     (
@@ -22,8 +23,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-agent", AGENT),
     ("quorate-executor", &["quorate-types"]),
     ("quorate-process", &["quorate-types", "quorate-seams", "quorate-executor"]),
+    ("quorate-bolt", &[]),
     ("quorate-log", BASE),
-    ("quorate-mvcc", BASE),
+    ("quorate-mvcc", &["quorate-types", "quorate-seams", "quorate-store", "quorate-auth"]),
     (
         "quorate-raft",
         &["quorate-types", "quorate-seams", "quorate-store", "quorate-log", "quorate-mvcc"],
@@ -35,13 +37,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quorate-types",
             "quorate-seams",
             "quorate-store",
+            "quorate-auth",
             "quorate-log",
             "quorate-mvcc",
             "quorate-raft",
             "quorate-transport",
         ],
     ),
-    ("quorate-etcd", &["quorate-types", "quorate-seams", "quorate-store", "quorate-member"]),
+    (
+        "quorate-etcd",
+        &[
+            "quorate-types",
+            "quorate-seams",
+            "quorate-store",
+            "quorate-auth",
+            "quorate-member",
+            "quorate-bolt",
+        ],
+    ),
     ("quorate", &["*"]),
     ("quorate-sim", &["*"]),
     ("quorate-examples", &["*"]),
@@ -72,6 +85,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("rocksdb", &["quorate-mvcc"]),
     ("openraft", &["quorate-raft"]),
     ("tonic", &["quorate-transport", "quorate-etcd"]),
+    ("bcrypt", &["quorate-auth"]),
+    ("ring", &["quorate-auth", "quorate-etcd"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];
 

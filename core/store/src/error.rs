@@ -1,5 +1,6 @@
 //! What can go wrong, and whether the request may have happened all the same.
 
+use crate::AuthError;
 use quorate_types::{LeaseId, MemberId, Revision, Term};
 use thiserror::Error;
 
@@ -100,6 +101,9 @@ pub enum Error {
         /// Its words.
         reason: String,
     },
+    /// The caller may not do this, or a change of users and roles is not possible.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// No such lease.
     #[error("requested lease {0} not found")]
     LeaseNotFound(LeaseId),

@@ -18,6 +18,7 @@
 //! # Ok::<(), quorate_store::Error>(()) }).unwrap();
 //! ```
 
+mod auth;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
@@ -30,6 +31,7 @@ mod store;
 mod txn;
 mod watch;
 
+pub use auth::AuthError;
 pub use error::{Certainty, Error};
 pub use kv::KeyValue;
 pub use lease::{LeaseGranted, LeaseTimeToLive};

@@ -1,53 +1,59 @@
 //! What every service needs: the member, its clock, and the header of every answer.
 
+use crate::auth::{AuthOptions, Passwords, TokenKind};
 use crate::calls::{Ledger, Rules};
 use crate::descriptors::Descriptors;
 use crate::http::CheckCounts;
 use crate::metrics::{Counts, count};
 use crate::proto::etcdserverpb::ResponseHeader;
+use crate::snapshot::Slots;
 use crate::watch::Encoder;
 use quorate_member::Member;
 use quorate_seams::SharedClock;
 use quorate_store::Store;
-use quorate_types::{MemberId, Revision};
-use std::collections::BTreeMap;
+use quorate_types::Revision;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A member as clients are told about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Peer {
-    /// Its name.
-    pub name: String,
-    /// Where other members reach it.
-    pub peer_urls: Vec<String>,
-    /// Where clients reach it; empty if this member does not know.
-    pub client_urls: Vec<String>,
-}
 
 /// Options of the services.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerOptions {
-    /// What `MemberList` says about each member; those left out are told by their address alone.
-    pub peers: BTreeMap<MemberId, Peer>,
     /// How often a watch that asked for it and has nothing else to tell reports its progress,
     /// 10 minutes.
     pub progress_interval: Duration,
     /// Most compares, and most operations of a branch, in one transaction, 128.
     pub max_txn_ops: usize,
+    /// Most bytes of a request, 1.5 MiB.
+    pub max_request_bytes: usize,
+    /// Most requests and streams that a connection has open at a time; unlimited.
+    pub max_streams: u32,
+    /// Silence after which a client is asked for a sign of life, and the time that it has to give one:
+    /// two hours and 20 seconds. `None` to never ask.
+    pub keep_alive: Option<(Duration, Duration)>,
+    /// Whether changes of members that would cost the majority are refused.
+    pub strict_reconfig: bool,
+    /// Whether JSON is served under `/v3/`.
+    pub gateway: bool,
     /// The version of etcd that clients are told, [`crate::ETCD_VERSION`]; clients look at it before
     /// they use a feature, and tools of another version may want another one.
     pub version: String,
+    /// How clients prove who they are, once authentication is switched on.
+    pub auth: AuthOptions,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            peers: BTreeMap::new(),
             progress_interval: Duration::from_secs(600),
             max_txn_ops: 128,
+            max_request_bytes: quorate_types::limits::MAX_REQUEST_BYTES,
+            max_streams: u32::MAX,
+            keep_alive: Some((Duration::from_secs(7200), Duration::from_secs(20))),
+            strict_reconfig: true,
+            gateway: true,
             version: crate::ETCD_VERSION.to_owned(),
+            auth: AuthOptions::default(),
         }
     }
 }
@@ -64,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) rules: Arc<Rules>,
     pub(crate) counts: Counts,
     pub(crate) checks: Vec<CheckCounts>,
+    pub(crate) passwords: Passwords,
+    pub(crate) snapshots: Slots,
     status: tokio::sync::watch::Receiver<quorate_store::Status>,
 }
 
@@ -73,12 +81,16 @@ impl Shared {
     pub(crate) fn new(member: &Member, clock: SharedClock, options: ServerOptions) -> Context {
         let encoder = Encoder::default();
         let status = member.status_watch();
+        if let TokenKind::Simple { ttl } = options.auth.tokens {
+            member.core().tokens().set_ttl(ttl);
+        }
+        let passwords = Passwords::default();
         let descriptors = Descriptors::load();
         let ledger = Arc::new(Ledger::new(&descriptors, SharedClock::clone(&clock)));
         let election = member.timing().election_min;
         let rules = Arc::new(Rules::new(member, SharedClock::clone(&clock), election));
         let (counts, checks) = (Counts::default(), crate::http::check_counts());
-        let member = member.clone();
+        let (member, snapshots) = (member.clone(), Slots::default());
         Arc::new(Self {
             member,
             clock,
@@ -89,6 +101,8 @@ impl Shared {
             rules,
             counts,
             checks,
+            passwords,
+            snapshots,
             status,
         })
     }

@@ -1,6 +1,6 @@
 //! The store's failures in etcd's words: code and text, which clients compare.
 
-use quorate_store::Error;
+use quorate_store::{AuthError, Error};
 use tonic::{Code, Status};
 
 pub(crate) const EMPTY_KEY: &str = "etcdserver: key is not provided";
@@ -42,6 +42,7 @@ pub(crate) fn status(error: Error) -> Status {
         Error::LeaseExists(_) => (Code::FailedPrecondition, "etcdserver: lease already exists"),
         Error::NotLeader { .. } => (Code::Unavailable, NO_LEADER),
         Error::Timeout => (Code::Unavailable, TIMEOUT),
+        Error::Auth(refusal) => return auth_status(*refusal),
         Error::Invalid { reason } => {
             return Status::invalid_argument(format!("etcdserver: {reason}"));
         }
@@ -49,6 +50,24 @@ pub(crate) fn status(error: Error) -> Status {
         other => return Status::unknown(format!("etcdserver: {other}")),
     };
     Status::new(code, text)
+}
+
+/// Users, roles and permissions: the words are the refusal's own.
+fn auth_status(refusal: AuthError) -> Status {
+    let code = match refusal {
+        AuthError::UserEmpty
+        | AuthError::RoleEmpty
+        | AuthError::Failed
+        | AuthError::PermissionNotGiven
+        | AuthError::InvalidManagement
+        | AuthError::OldRevision => Code::InvalidArgument,
+        AuthError::PermissionDenied => Code::PermissionDenied,
+        AuthError::InvalidToken => Code::Unauthenticated,
+        // Left out of etcd's table: its words go out as they are.
+        AuthError::NoPasswordUser => return Status::unknown(format!("auth: {refusal}")),
+        _ => Code::FailedPrecondition,
+    };
+    Status::new(code, format!("etcdserver: {refusal}"))
 }
 
 /// etcd has no word for most reasons; the one that clients know comes first.
@@ -64,6 +83,44 @@ fn unavailable(reason: &str) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_have_etcds_codes_and_words() {
+        use Code::{FailedPrecondition, InvalidArgument, PermissionDenied, Unauthenticated};
+        for (refusal, code, text) in [
+            (AuthError::RootUserMissing, FailedPrecondition, "root user does not exist"),
+            (AuthError::RootRoleMissing, FailedPrecondition, "root user does not have root role"),
+            (AuthError::UserExists, FailedPrecondition, "user name already exists"),
+            (AuthError::UserEmpty, InvalidArgument, "user name is empty"),
+            (AuthError::UserNotFound, FailedPrecondition, "user name not found"),
+            (AuthError::RoleExists, FailedPrecondition, "role name already exists"),
+            (AuthError::RoleNotFound, FailedPrecondition, "role name not found"),
+            (AuthError::RoleEmpty, InvalidArgument, "role name is empty"),
+            (
+                AuthError::Failed,
+                InvalidArgument,
+                "authentication failed, invalid user ID or password",
+            ),
+            (AuthError::PermissionNotGiven, InvalidArgument, "permission not given"),
+            (AuthError::PermissionDenied, PermissionDenied, "permission denied"),
+            (AuthError::RoleNotGranted, FailedPrecondition, "role is not granted to the user"),
+            (
+                AuthError::PermissionNotGranted,
+                FailedPrecondition,
+                "permission is not granted to the role",
+            ),
+            (AuthError::NotEnabled, FailedPrecondition, "authentication is not enabled"),
+            (AuthError::InvalidToken, Unauthenticated, "invalid auth token"),
+            (AuthError::InvalidManagement, InvalidArgument, "invalid auth management"),
+            (AuthError::OldRevision, InvalidArgument, "revision of auth store is old"),
+        ] {
+            let told = status(refusal.into());
+            assert_eq!((told.code(), told.message()), (code, &*format!("etcdserver: {text}")));
+        }
+        let told = status(AuthError::NoPasswordUser.into());
+        let words = "auth: authentication failed, password was given for no password user";
+        assert_eq!((told.code(), told.message()), (Code::Unknown, words));
+    }
     use quorate_types::{LeaseId, Revision};
 
     #[test]

@@ -5,7 +5,6 @@ use crate::proto::health::health_check_response::ServingStatus;
 use crate::proto::health::{HealthCheckRequest, HealthCheckResponse};
 use crate::proto::health_server::health_server::Health;
 use futures::stream::{self, BoxStream, StreamExt};
-use quorate_store::Store;
 use tonic::{Request, Response, Status};
 
 #[derive(Debug)]
@@ -18,9 +17,9 @@ fn answer(status: ServingStatus) -> HealthCheckResponse {
 
 impl HealthService {
     fn serving(&self) -> ServingStatus {
-        match self.0.member.status().leader {
-            Some(_) => ServingStatus::Serving,
-            None => ServingStatus::NotServing,
+        match self.0.rules.has_leader() {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
         }
     }
 
@@ -55,7 +54,7 @@ impl Health for HealthService {
             return Ok(Response::new(unknown.chain(stream::pending()).boxed()));
         }
         let service = Self(self.0.clone());
-        let changes = self.0.member.status_watch();
+        let changes = self.0.rules.changes();
         let answers =
             stream::unfold((service, changes, None), async |(service, mut changes, told)| {
                 loop {
@@ -63,7 +62,7 @@ impl Health for HealthService {
                     if told != Some(now) {
                         return Some((Ok(answer(now)), (service, changes, Some(now))));
                     }
-                    changes.changed().await.ok()?;
+                    changes.next().await?;
                 }
             });
         Ok(Response::new(answers.boxed()))

@@ -7,6 +7,7 @@ use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::kv_server::Kv;
 use crate::range_stream::{Chunks, range_stream};
 use crate::txn;
+use quorate_member::Authorized;
 use quorate_store::{Consistency, Error, Op, OpResponse, Store, Txn, TxnResponse};
 use quorate_types::{LeaseId, Revision};
 use std::sync::Arc;
@@ -23,9 +24,9 @@ impl KvService {
     }
 
     /// Runs a transaction of one operation.
-    async fn one(&self, op: Op) -> Result<(Revision, OpResponse), Status> {
+    async fn one(&self, store: &Authorized, op: Op) -> Result<(Revision, OpResponse), Status> {
         let TxnResponse { revision, mut responses, .. } =
-            self.0.member.txn(Txn::ops([op])).await.map_err(status)?;
+            store.txn(Txn::ops([op])).await.map_err(status)?;
         let response = responses.pop();
         let response = response.ok_or_else(|| Status::internal("an operation has no answer"))?;
         Ok((revision, response))
@@ -44,18 +45,21 @@ impl Kv for KvService {
         &self,
         request: Request<pb::RangeRequest>,
     ) -> Result<Response<Chunks>, Status> {
-        Ok(Response::new(range_stream(Arc::clone(&self.0), request.into_inner())?))
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        let context = Arc::clone(&self.0);
+        Ok(Response::new(range_stream(context, store, request.into_inner())?))
     }
 
     async fn range(
         &self,
         request: Request<pb::RangeRequest>,
     ) -> Result<Response<pb::RangeResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let request = range_request(request.into_inner())?;
         if self.0.rules.is_learner() && request.consistency == Consistency::Linearizable {
             return Err(Status::failed_precondition(NOT_FOR_LEARNERS));
         }
-        let response = self.0.member.range(request).await.map_err(status)?;
+        let response = store.range(request).await.map_err(status)?;
         let header = self.0.header(response.revision);
         Ok(Response::new(range_response(header, response)))
     }
@@ -64,9 +68,10 @@ impl Kv for KvService {
         &self,
         request: Request<pb::PutRequest>,
     ) -> Result<Response<pb::PutResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let put = put_op(request.into_inner());
         let lease = put.lease;
-        let answer = self.one(Op::Put(put)).await;
+        let answer = self.one(&store, Op::Put(put)).await;
         if let Err(refused) = &answer
             && refused.message() == KEY_NOT_FOUND
             && lease != LeaseId::NONE
@@ -87,11 +92,12 @@ impl Kv for KvService {
         &self,
         request: Request<pb::DeleteRangeRequest>,
     ) -> Result<Response<pb::DeleteRangeResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let pb::DeleteRangeRequest { key, range_end, prev_kv } = request.into_inner();
         if key.is_empty() {
             return Err(Status::invalid_argument(EMPTY_KEY));
         }
-        match self.one(Op::Delete { range: key_range(key, range_end), prev_kv }).await? {
+        match self.one(&store, Op::Delete { range: key_range(key, range_end), prev_kv }).await? {
             (revision, OpResponse::Delete { deleted, prev_kvs }) => {
                 Ok(Response::new(pb::DeleteRangeResponse {
                     header: Some(self.0.header(revision)),
@@ -107,9 +113,10 @@ impl Kv for KvService {
         &self,
         request: Request<pb::TxnRequest>,
     ) -> Result<Response<pb::TxnResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let txn = txn::txn(request.into_inner())?;
         txn.check(self.0.options.max_txn_ops).map_err(status)?;
-        let response = self.0.member.txn(txn).await.map_err(status)?;
+        let response = store.txn(txn).await.map_err(status)?;
         let header = self.0.header(response.revision);
         Ok(Response::new(txn::response(header, response)))
     }
@@ -118,8 +125,10 @@ impl Kv for KvService {
         &self,
         request: Request<pb::CompactionRequest>,
     ) -> Result<Response<pb::CompactionResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_root().map_err(status)?;
         let revision = Revision(request.into_inner().revision);
-        self.0.member.compact(revision).await.map_err(status)?;
+        store.compact(revision).await.map_err(status)?;
         Ok(Response::new(pb::CompactionResponse { header: Some(self.0.header_now()) }))
     }
 }

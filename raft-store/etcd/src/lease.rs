@@ -1,5 +1,6 @@
 //! The Lease service.
 
+use crate::auth::Credentials;
 use crate::context::{Context, Shared};
 use crate::errors::{TTL_TOO_LARGE, status};
 use crate::metrics::count;
@@ -22,10 +23,15 @@ pub(crate) struct LeaseService(pub(crate) Context);
 
 impl Shared {
     /// Renews a lease; one that does not exist has no time to live.
-    async fn renew(&self, id: i64) -> Result<pb::LeaseKeepAliveResponse, Status> {
+    async fn renew(
+        &self,
+        credentials: &Credentials,
+        id: i64,
+    ) -> Result<pb::LeaseKeepAliveResponse, Status> {
         // Taken before the renewal, so that no later revocation can seem older than it.
         let header = self.header_now();
-        let ttl = match self.member.lease_keep_alive(LeaseId(id)).await {
+        let store = self.store_for(credentials).await.map_err(status)?;
+        let ttl = match store.lease_keep_alive(LeaseId(id)).await {
             Ok(ttl) => {
                 count(&self.counts.leases_renewed);
                 seconds(ttl)
@@ -49,13 +55,14 @@ impl Lease for LeaseService {
         &self,
         request: Request<pb::LeaseGrantRequest>,
     ) -> Result<Response<pb::LeaseGrantResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let pb::LeaseGrantRequest { ttl, id } = request.into_inner();
         if ttl > MAX_LEASE_TTL_SECONDS {
             return Err(Status::out_of_range(TTL_TOO_LARGE));
         }
         // Whatever is too short becomes the shortest there is.
         let ttl = Duration::from_secs(u64::try_from(ttl).unwrap_or(0).max(1));
-        let granted = self.0.member.lease_grant(LeaseId(id), ttl).await.map_err(status)?;
+        let granted = store.lease_grant(LeaseId(id), ttl).await.map_err(status)?;
         Ok(Response::new(pb::LeaseGrantResponse {
             header: Some(self.0.header_now()),
             id: granted.id.0,
@@ -68,7 +75,8 @@ impl Lease for LeaseService {
         &self,
         request: Request<pb::LeaseRevokeRequest>,
     ) -> Result<Response<pb::LeaseRevokeResponse>, Status> {
-        self.0.member.lease_revoke(LeaseId(request.into_inner().id)).await.map_err(status)?;
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.lease_revoke(LeaseId(request.into_inner().id)).await.map_err(status)?;
         Ok(Response::new(pb::LeaseRevokeResponse { header: Some(self.0.header_now()) }))
     }
 
@@ -77,11 +85,12 @@ impl Lease for LeaseService {
         request: Request<Streaming<pb::LeaseKeepAliveRequest>>,
     ) -> Result<Response<Self::LeaseKeepAliveStream>, Status> {
         let context = Arc::clone(&self.0);
+        let credentials = Arc::new(Credentials::of(request.metadata(), request.extensions()));
         let answers = request
             .into_inner()
             .map(move |request| {
-                let context = Arc::clone(&context);
-                async move { context.renew(request?.id).await }
+                let (context, credentials) = (Arc::clone(&context), Arc::clone(&credentials));
+                async move { context.renew(&credentials, request?.id).await }
             })
             .buffered(RENEWALS_AT_ONCE);
         Ok(Response::new(answers.boxed()))
@@ -91,13 +100,18 @@ impl Lease for LeaseService {
         &self,
         request: Request<pb::LeaseTimeToLiveRequest>,
     ) -> Result<Response<pb::LeaseTimeToLiveResponse>, Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
         let pb::LeaseTimeToLiveRequest { id, keys } = request.into_inner();
         let mut response = pb::LeaseTimeToLiveResponse { id, ttl: -1, ..Default::default() };
-        match self.0.member.lease_time_to_live(LeaseId(id)).await {
+        let found = match keys {
+            true => store.lease_time_to_live(LeaseId(id)).await,
+            false => store.lease_remaining(LeaseId(id)).await,
+        };
+        match found {
             Ok(found) => {
                 response.ttl = seconds(found.remaining);
                 response.granted_ttl = seconds(found.granted);
-                response.keys = if keys { found.keys } else { Vec::new() };
+                response.keys = found.keys;
             }
             Err(Error::LeaseNotFound(_)) => {}
             Err(error) => return Err(status(error)),
@@ -108,9 +122,10 @@ impl Lease for LeaseService {
 
     async fn lease_leases(
         &self,
-        _: Request<pb::LeaseLeasesRequest>,
+        request: Request<pb::LeaseLeasesRequest>,
     ) -> Result<Response<pb::LeaseLeasesResponse>, Status> {
-        let leases = self.0.member.leases().await.map_err(status)?;
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        let leases = store.leases().await.map_err(status)?;
         let leases = leases.into_iter().map(|id| pb::LeaseStatus { id: id.0 }).collect();
         Ok(Response::new(pb::LeaseLeasesResponse { header: Some(self.0.header_now()), leases }))
     }

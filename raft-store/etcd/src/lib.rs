@@ -1,15 +1,16 @@
 //! etcd v3's gRPC services over a member of the replicated store.
 //!
 //! Place: beside `quorate-member`, whose handle it serves; it adds nothing to the data model. Any
-//! client of etcd can talk to it: KV, Watch, Lease, Cluster (reading), Maintenance (but for its
-//! snapshot), Lock, Election, the gRPC health service, reflection, and over HTTP the JSON gateway,
-//! `/health`, `/livez`, `/readyz`, `/version` and `/metrics`. `COMPATIBILITY.md` says more.
+//! client of etcd can talk to it: KV, Watch, Lease, Auth, Cluster, Maintenance, Lock, Election,
+//! the gRPC health service, reflection, and over HTTP the JSON gateway, `/health`, `/livez`, `/readyz`,
+//! `/version` and `/metrics`. Data moves in and out of an etcd with [`snapshot`]. `COMPATIBILITY.md`
+//! says more.
 //!
 //! Every call passes `calls` on its way, where it is checked and counted; the gateway and the recipes
 //! (`concurrency`) are callers like any other.
 //!
-//! Invariants: messages, error codes and error texts are etcd's, since clients compare them. What may
-//! have happened is answered with a code that clients do not repeat writes on. The events of a
+//! Invariants: every request reaches the state on behalf of whoever sent it (`auth`). Messages, error
+//! codes and error texts are etcd's, since clients compare them. What may have happened is answered with a code that clients do not repeat writes on. The events of a
 //! revision are encoded once and shared by all who watch them. A slow reader costs only itself.
 //!
 //! ```no_run
@@ -30,9 +31,11 @@
 //! # Ok(()) }
 //! ```
 
+mod auth;
 mod calls;
 mod cluster;
 mod concurrency;
+pub mod config;
 mod context;
 mod convert;
 mod descriptors;
@@ -40,7 +43,9 @@ mod errors;
 mod gateway;
 mod health;
 mod http;
+mod initial_cluster;
 mod kv;
+mod launch;
 mod lease;
 mod maintenance;
 mod metrics;
@@ -48,12 +53,15 @@ pub mod proto;
 mod range_stream;
 mod reflection;
 mod server;
-mod socket;
+pub mod snapshot;
 mod txn;
 mod version;
 mod watch;
 
-pub use context::{Peer, ServerOptions};
+pub use auth::{AuthOptions, AuthOptionsError, ClientName, TokenKind};
+pub use context::ServerOptions;
+pub use initial_cluster::{InitialCluster, InitialClusterError, InitialMember};
+pub use launch::{Etcd, LaunchError};
 pub use server::{Listener, Server};
 
 /// The version of etcd whose behaviour clients may expect; many look at it before they use a feature.

@@ -1,11 +1,12 @@
-//! The Maintenance service; its snapshot and its hash of the whole database are not served yet.
+//! The Maintenance service; its hash of the whole database is not served.
 
 use crate::context::Context;
 use crate::errors::{MEMBER_NOT_FOUND, status};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::maintenance_server::Maintenance;
+use crate::snapshot;
 use crate::version::{cluster_version, minor};
-use futures::stream::{self, BoxStream, StreamExt};
+use futures::stream::BoxStream;
 use pb::alarm_request::AlarmAction;
 use quorate_member::{Alarm, AlarmKind};
 use quorate_store::Store;
@@ -15,7 +16,7 @@ use tonic::{Request, Response, Status};
 #[derive(Debug)]
 pub(crate) struct MaintenanceService(pub(crate) Context);
 
-fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
+pub(crate) fn wire_alarm(alarm: &Alarm) -> pb::AlarmMember {
     let kind = match alarm.kind {
         AlarmKind::NoSpace => pb::AlarmType::Nospace,
         _ => pb::AlarmType::None,
@@ -38,6 +39,18 @@ fn newer(context: &Context) -> pb::StatusResponse {
 }
 
 impl MaintenanceService {
+    /// Lets pass who is in charge.
+    async fn root<T: Sync>(&self, request: &Request<T>) -> Result<(), Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_root().map_err(status)
+    }
+
+    /// Lets pass who has said who they are.
+    async fn named<T: Sync>(&self, request: &Request<T>) -> Result<(), Status> {
+        let store = self.0.store(request.metadata(), request.extensions()).await?;
+        store.require_named().map_err(status)
+    }
+
     async fn disarm(&self, member: u64, kind: i32) -> Result<Vec<Alarm>, Status> {
         if kind != i32::from(pb::AlarmType::Nospace) {
             return self.0.member.alarms().await.map_err(status);
@@ -55,6 +68,10 @@ impl Maintenance for MaintenanceService {
         &self,
         request: Request<pb::AlarmRequest>,
     ) -> Result<Response<pb::AlarmResponse>, Status> {
+        match request.get_ref().action == i32::from(AlarmAction::Get) {
+            true => self.named(&request).await?,
+            false => self.root(&request).await?,
+        }
         let request = request.into_inner();
         let alarms = match AlarmAction::try_from(request.action) {
             Ok(AlarmAction::Get) => self.0.member.alarms().await.map_err(status)?,
@@ -69,8 +86,9 @@ impl Maintenance for MaintenanceService {
 
     async fn status(
         &self,
-        _: Request<pb::StatusRequest>,
+        request: Request<pb::StatusRequest>,
     ) -> Result<Response<pb::StatusResponse>, Status> {
+        self.named(&request).await?;
         let member = &self.0.member;
         let now = member.status();
         let size = i64::try_from(member.size().await.map_err(status)?).unwrap_or(i64::MAX);
@@ -96,16 +114,18 @@ impl Maintenance for MaintenanceService {
 
     async fn defragment(
         &self,
-        _: Request<pb::DefragmentRequest>,
+        request: Request<pb::DefragmentRequest>,
     ) -> Result<Response<pb::DefragmentResponse>, Status> {
+        self.root(&request).await?;
         self.0.member.defragment().await.map_err(status)?;
         Ok(Response::new(pb::DefragmentResponse { header: Some(self.0.header_now()) }))
     }
 
     async fn hash(
         &self,
-        _: Request<pb::HashRequest>,
+        request: Request<pb::HashRequest>,
     ) -> Result<Response<pb::HashResponse>, Status> {
+        self.root(&request).await?;
         Err(Status::unimplemented("etcdserver: ask for HashKV, which members can compare"))
     }
 
@@ -113,6 +133,7 @@ impl Maintenance for MaintenanceService {
         &self,
         request: Request<pb::HashKvRequest>,
     ) -> Result<Response<pb::HashKvResponse>, Status> {
+        self.root(&request).await?;
         let revision = Revision(request.into_inner().revision);
         let hash = self.0.member.hash_kv(revision).await.map_err(status)?;
         Ok(Response::new(pb::HashKvResponse {
@@ -126,16 +147,17 @@ impl Maintenance for MaintenanceService {
 
     async fn snapshot(
         &self,
-        _: Request<pb::SnapshotRequest>,
+        request: Request<pb::SnapshotRequest>,
     ) -> Result<Response<Self::SnapshotStream>, Status> {
-        let refusal = Status::unimplemented("etcdserver: snapshots are not served over the wire");
-        Ok(Response::new(stream::once(async { Err(refusal) }).boxed()))
+        self.root(&request).await?;
+        Ok(Response::new(snapshot::stream(&self.0, self.0.members())))
     }
 
     async fn move_leader(
         &self,
         request: Request<pb::MoveLeaderRequest>,
     ) -> Result<Response<pb::MoveLeaderResponse>, Status> {
+        self.root(&request).await?;
         let target = MemberId(request.into_inner().target_id);
         let member = &self.0.member;
         if member.status().leading().is_none() {

@@ -31,6 +31,10 @@ generated! {
     pub etcdserverpb, "/etcdserverpb.rs"
 }
 generated! {
+    /// Users and roles.
+    pub authpb, "/authpb.rs"
+}
+generated! {
     /// Keys and events.
     pub mvccpb, "/mvccpb.rs"
 }

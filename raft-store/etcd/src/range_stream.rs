@@ -10,6 +10,7 @@ use crate::proto::etcdserverpb as pb;
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use prost::Message;
+use quorate_member::Authorized;
 use quorate_store::{Consistency, KeyRange, RangeRequest, RangeResponse, RevisionFilter, Store};
 use quorate_types::Revision;
 use quorate_types::limits::MAX_REQUEST_BYTES;
@@ -25,7 +26,11 @@ pub(crate) type Chunks = BoxStream<'static, Result<pb::RangeStreamResponse, Stat
 ///
 /// # Errors
 /// Orders and filters need the whole range at once and are not served in chunks.
-pub(crate) fn range_stream(context: Context, request: pb::RangeRequest) -> Result<Chunks, Status> {
+pub(crate) fn range_stream(
+    context: Context,
+    store: Authorized,
+    request: pb::RangeRequest,
+) -> Result<Chunks, Status> {
     if request.key.is_empty() {
         return Err(status(quorate_store::Error::EmptyKey));
     }
@@ -38,7 +43,7 @@ pub(crate) fn range_stream(context: Context, request: pb::RangeRequest) -> Resul
     if range.filter != RevisionFilter::default() {
         return Err(Status::unimplemented("RangeStream does not support revision filters"));
     }
-    let reader = Reader::new(context, range);
+    let reader = Reader::new(context, store, range);
     let chunks = stream::unfold(Some(reader), async |reader| {
         let mut reader = reader?;
         match reader.chunk().await {
@@ -55,6 +60,8 @@ pub(crate) fn range_stream(context: Context, request: pb::RangeRequest) -> Resul
 
 struct Reader {
     context: Context,
+    /// On behalf of the caller, who is judged anew for each piece.
+    store: Authorized,
     /// The next piece.
     request: RangeRequest,
     /// Keys that may still be sent; `None` for all.
@@ -65,19 +72,19 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(context: Context, mut request: RangeRequest) -> Self {
+    fn new(context: Context, store: Authorized, mut request: RangeRequest) -> Self {
         let left = (request.limit > 0).then_some(request.limit);
         request.sort = None;
         request.limit = FIRST_CHUNK.min(left.unwrap_or(FIRST_CHUNK));
-        Self { context, request, left, sent: 0, revision: None }
+        Self { context, store, request, left, sent: 0, revision: None }
     }
 
     async fn chunk(&mut self) -> Result<pb::RangeResponse, Status> {
         if self.request.count_only {
-            let counted = self.context.member.range(self.request.clone()).await.map_err(status)?;
+            let counted = self.store.range(self.request.clone()).await.map_err(status)?;
             return Ok(self.last(counted.revision, counted.count, false));
         }
-        let found = self.context.member.page(self.request.clone()).await.map_err(status)?;
+        let found = self.store.page(self.request.clone()).await.map_err(status)?;
         let revision = *self.revision.get_or_insert(found.revision);
         self.pin(revision);
         self.sent += found.count;
@@ -119,7 +126,7 @@ impl Reader {
 
     async fn count(&self, rest: KeyRange) -> Result<u64, Status> {
         let count = RangeRequest::new(rest).at(self.request.revision).serializable().count_only();
-        Ok(self.context.member.range(count).await.map_err(status)?.count)
+        Ok(self.store.range(count).await.map_err(status)?.count)
     }
 
     /// Chunks are to be about as large as the largest request (etcd's rule).

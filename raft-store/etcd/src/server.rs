@@ -1,5 +1,6 @@
 //! The listening end: all services on one port, with HTTP for health and metrics beside them.
 
+use crate::auth::AuthService;
 use crate::calls::CallsLayer;
 use crate::cluster::ClusterService;
 use crate::concurrency::{ElectionService, LockService};
@@ -13,37 +14,36 @@ use crate::maintenance::MaintenanceService;
 use crate::proto::election_server::election_server::ElectionServer;
 use crate::proto::health_server::health_server::HealthServer;
 use crate::proto::lock_server::lock_server::LockServer;
+use crate::proto::servers::auth_server::AuthServer;
 use crate::proto::servers::cluster_server::ClusterServer;
 use crate::proto::servers::kv_server::KvServer;
 use crate::proto::servers::lease_server::LeaseServer;
 use crate::proto::servers::maintenance_server::MaintenanceServer;
 use crate::proto::servers::watch_server::WatchServer;
 use crate::reflection;
-use crate::socket::accept;
 use crate::watch::WatchService;
 use axum::response::{IntoResponse, Response};
 use quorate_member::Member;
+use quorate_member::net::{ListenError, ServerTls, Sockets, Url};
 use quorate_seams::{SharedClock, Task, spawn};
-use quorate_types::limits::MAX_REQUEST_BYTES;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::codegen::http::{Request, StatusCode, header};
 use tonic::service::Routes;
 use tower_layer::Layer;
 
-/// Largest message taken: the largest request and room for its envelope (etcd's rule).
-const MAX_MESSAGE_BYTES: usize = MAX_REQUEST_BYTES + 512 * 1024;
+/// Room in a message beside the largest request (etcd's rule).
+const ENVELOPE_BYTES: usize = 512 * 1024;
 /// HTTP/2 windows, so that one client can fill a fast network.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
-/// A bound address that does not answer yet.
+/// Bound addresses that do not answer yet.
 #[derive(Debug)]
 pub struct Listener {
-    listener: TcpListener,
+    sockets: Sockets,
     addr: SocketAddr,
 }
 
@@ -53,48 +53,99 @@ impl Listener {
     /// # Errors
     /// As the operating system says: `AddrInUse` for a port that another process has.
     pub async fn bind(addr: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr).await?;
-        let addr = listener.local_addr()?;
-        Ok(Self { listener, addr })
+        let bound = Self::bind_urls(&[Url::plain(addr.to_string())], None).await;
+        bound.map_err(|error| error.source)
     }
 
-    /// The bound address.
+    /// Binds several URLs, with TLS where they say so.
+    ///
+    /// # Errors
+    /// As the operating system says, or there is an encrypted URL and no certificate.
+    pub async fn bind_urls(urls: &[Url], tls: Option<ServerTls>) -> Result<Self, ListenError> {
+        let sockets = Sockets::bind(urls, tls).await?;
+        let addr = sockets.addr().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+        Ok(Self { sockets, addr })
+    }
+
+    /// The first bound TCP address.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
     }
 
+    /// The URLs, with the ports that were taken.
+    #[must_use]
+    pub fn urls(&self) -> &[Url] {
+        self.sockets.urls()
+    }
+
     /// Begins to serve a member. Must run inside a tokio runtime.
     #[must_use]
     pub fn serve(self, member: &Member, clock: SharedClock, options: ServerOptions) -> Server {
-        let context = Shared::new(member, clock, options);
+        self.serve_with(None, member, clock, options)
+    }
+
+    /// As [`Listener::serve`], with a listener beside it for metrics and health alone.
+    #[must_use]
+    pub fn serve_with(
+        self,
+        metrics: Option<Self>,
+        member: &Member,
+        clock: SharedClock,
+        options: ServerOptions,
+    ) -> Server {
+        let context = Shared::new(member, SharedClock::clone(&clock), options);
         let calls = CallsLayer::new(Arc::clone(&context.ledger), Arc::clone(&context.rules));
         let (alive, seen) = watch::channel(());
-        let serving = tonic::transport::Server::builder()
-            .accept_http1(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_concurrent_streams(u32::MAX)
+        let everything = builder(&context)
             .layer(calls.clone())
             .add_routes(routes(&context, &calls))
-            .serve_with_incoming(accept(self.listener, seen));
-        let task = spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "clients are no longer served");
-            }
-        });
-        let followed = spawn(Arc::clone(&context).follow_leaders());
-        Server { task, followed, alive }
+            .serve_with_incoming(self.sockets.accept(SharedClock::clone(&clock), seen.clone()));
+        let mut tasks = vec![serving(everything)];
+        if let Some(metrics) = metrics {
+            let plain = builder(&context)
+                .add_routes(Routes::from(http::routes(&context)))
+                .serve_with_incoming(metrics.sockets.accept(clock, seen));
+            tasks.push(serving(plain));
+        }
+        let rules = Arc::clone(&context.rules);
+        tasks.push(spawn(async move {
+            tokio::join!(Arc::clone(&context).follow_leaders(), rules.watch_leader());
+        }));
+        Server { tasks, alive }
     }
+}
+
+fn builder(context: &Context) -> tonic::transport::Server {
+    let options = &context.options;
+    tonic::transport::Server::builder()
+        .accept_http1(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(options.keep_alive.map(|(interval, _)| interval))
+        .http2_keepalive_timeout(options.keep_alive.map(|(_, timeout)| timeout))
+        .max_concurrent_streams(options.max_streams)
+}
+
+fn serving(
+    served: impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static,
+) -> Task<()> {
+    spawn(async move {
+        if let Err(error) = served.await {
+            tracing::error!(%error, "clients are no longer served");
+        }
+    })
 }
 
 /// The services; Lock and Election call the others.
 fn services(context: &Context) -> Routes {
     let shared = || Arc::clone(context);
-    let kv = KvServer::new(KvService(shared())).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let largest = context.options.max_request_bytes.saturating_add(ENVELOPE_BYTES);
+    let kv = KvServer::new(KvService(shared())).max_decoding_message_size(largest);
     let grpc = Routes::new(kv)
         .add_service(WatchServer::new(WatchService(shared())))
         .add_service(LeaseServer::new(LeaseService(shared())))
+        .add_service(AuthServer::new(AuthService(shared())))
         .add_service(ClusterServer::new(ClusterService(shared())))
         .add_service(MaintenanceServer::new(MaintenanceService(shared())))
         .add_service(HealthServer::new(HealthService(shared())))
@@ -130,16 +181,16 @@ async fn unknown(request: Request<axum::body::Body>) -> Response {
 /// A serving end; dropping it closes the port and every connection.
 #[derive(Debug)]
 pub struct Server {
-    task: Task<()>,
-    followed: Task<()>,
+    tasks: Vec<Task<()>>,
     alive: watch::Sender<()>,
 }
 
 impl Server {
     /// Closes the port, then every connection, and returns when all are closed.
     pub async fn stop(self) {
-        self.task.stop().await;
-        self.followed.stop().await;
+        for task in self.tasks {
+            task.stop().await;
+        }
         // Each connection holds a receiver until it is gone.
         self.alive.send_replace(());
         self.alive.closed().await;

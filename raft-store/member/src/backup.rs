@@ -4,6 +4,7 @@ use crate::data_dir::DataDir;
 use crate::error::Error;
 use crate::member::{Member, open_state};
 use quorate_log::{Identity, RaftLog};
+use quorate_mvcc::{Loader, Mvcc};
 use quorate_raft::{ClusterMember, Restored};
 use quorate_seams::{Seams, spawn_blocking};
 use quorate_types::{ClusterId, MemberId};
@@ -61,13 +62,61 @@ pub async fn restore(
     seams: Seams,
 ) -> Result<(), Error> {
     let (backup, data_dir) = (backup.into(), data_dir.into());
-    let restored = spawn_blocking(move || fill(&backup, &data_dir, &as_member, &seams)).await;
-    restored.unwrap_or_else(|| {
+    aside(move || {
+        let failed = |source| Error::Backup { path: backup.clone(), source };
+        // Looked at before anything is made, so that a wrong file name makes nothing.
+        std::fs::File::open(&backup).map_err(failed)?;
+        fill(&data_dir, &as_member, &seams, |state, dir| {
+            let (cluster, members) = (as_member.cluster, &as_member.members);
+            let restored = quorate_raft::restore(&backup, state, &dir.transfer(), cluster, members);
+            Ok(((), restored.map_err(failed)?))
+        })
+    })
+    .await
+}
+
+/// Makes the directory of a member of a new cluster whose state is taken in from elsewhere: `load`
+/// gets an empty state and fills it. Start every member with the cluster's id afterwards.
+///
+/// # Errors
+/// [`Error::Load`] if `load` fails; the directory is in use or holds something. A directory that was
+/// made in vain can be removed.
+pub async fn restore_with<T: Send + 'static>(
+    load: impl FnOnce(Loader<'_>) -> Result<T, LoadFailure> + Send + 'static,
+    data_dir: impl Into<PathBuf> + Send,
+    as_member: Restore,
+    seams: Seams,
+) -> Result<T, Error> {
+    let data_dir = data_dir.into();
+    aside(move || {
+        fill(&data_dir, &as_member, &seams, |state, dir| {
+            let failed = |source| Error::Load { path: data_dir.clone(), source };
+            let empty = state.load().map_err(|error| failed(error.into()))?;
+            let loaded = load(empty).map_err(failed)?;
+            let founded = quorate_raft::found(state, as_member.cluster, &as_member.members);
+            Ok((loaded, founded.map_err(Error::io(dir.state()))?))
+        })
+    })
+    .await
+}
+
+/// Why a state could not be filled, in the words of what fills it.
+pub type LoadFailure = Box<dyn std::error::Error + Send + Sync>;
+
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(work).await.unwrap_or_else(|| {
         Err(Error::Options { reason: "restoring panicked; see the log".to_owned() })
     })
 }
 
-fn fill(backup: &Path, data_dir: &Path, to: &Restore, seams: &Seams) -> Result<(), Error> {
+fn fill<T>(
+    data_dir: &Path,
+    to: &Restore,
+    seams: &Seams,
+    fill: impl FnOnce(&Mvcc, &DataDir) -> Result<(T, Restored), Error>,
+) -> Result<T, Error> {
     if !to.members.iter().any(|member| member.id == to.id) {
         let reason = format!("members do not contain member {} itself: add it", to.id);
         return Err(Error::Options { reason });
@@ -76,13 +125,11 @@ fn fill(backup: &Path, data_dir: &Path, to: &Restore, seams: &Seams) -> Result<(
         let reason = "a backup is restored into a directory that does not exist yet".to_owned();
         return Err(Error::Damaged { path: data_dir.to_owned(), reason });
     }
-    let failed = |source| Error::Backup { path: backup.to_owned(), source };
-    // Looked at before anything is made, so that a wrong file name makes nothing.
-    std::fs::File::open(backup).map_err(failed)?;
     let dir = DataDir::open(&seams.disk, data_dir, to.cluster, to.id)?;
     let state = open_state(&dir.state(), quorate_mvcc::Options::default())?;
-    let restored = quorate_raft::restore(backup, &state, &dir.transfer(), to.cluster, &to.members);
-    begin_log(&dir, to, &restored.map_err(failed)?, seams)
+    let (filled, restored) = fill(&state, &dir)?;
+    begin_log(&dir, to, &restored, seams)?;
+    Ok(filled)
 }
 
 /// A log that goes on behind the restored state.

@@ -57,28 +57,45 @@ impl DataDir {
 
     fn check(&self, text: &str, cluster: ClusterId, member: MemberId) -> Result<(), Error> {
         let path = self.path.clone();
-        let mut lines = text.lines();
-        let found = lines.next().unwrap_or_default();
-        if found != FORMAT {
-            let (found, expected) = (format!("{found:?}"), format!("{FORMAT:?}"));
-            return Err(Error::Format { path, found, expected });
-        }
-        let mut number = |name: &str| {
-            let line = lines.next()?.strip_prefix(name)?;
-            line.strip_prefix(' ')?.parse::<u64>().ok()
-        };
-        let (Some(found_cluster), Some(found_member)) = (number("cluster"), number("member"))
-        else {
-            let reason = "its file `identity` cannot be read".to_owned();
-            return Err(Error::Damaged { path, reason });
-        };
-        let (found_cluster, found_member) = (ClusterId(found_cluster), MemberId(found_member));
+        let (found_cluster, found_member) = parse(&path, text)?;
         if (found_cluster, found_member) == (cluster, member) {
             Ok(())
         } else {
             Err(Error::Foreign { path, found_cluster, found_member, cluster, member })
         }
     }
+}
+
+/// Whose a data directory is; `None` if nobody has used it yet.
+///
+/// # Errors
+/// It cannot be read, or was written by another version.
+pub fn owner(disk: &SharedDisk, path: &Path) -> Result<Option<(ClusterId, MemberId)>, Error> {
+    let file = path.join("identity");
+    if !disk.exists(&file) {
+        return Ok(None);
+    }
+    let bytes = disk::read(&**disk, &file).map_err(Error::io(&file))?;
+    parse(path, &String::from_utf8_lossy(&bytes)).map(Some)
+}
+
+fn parse(path: &Path, text: &str) -> Result<(ClusterId, MemberId), Error> {
+    let path = path.to_owned();
+    let mut lines = text.lines();
+    let found = lines.next().unwrap_or_default();
+    if found != FORMAT {
+        let (found, expected) = (format!("{found:?}"), format!("{FORMAT:?}"));
+        return Err(Error::Format { path, found, expected });
+    }
+    let mut number = |name: &str| {
+        let line = lines.next()?.strip_prefix(name)?;
+        line.strip_prefix(' ')?.parse::<u64>().ok()
+    };
+    let (Some(found_cluster), Some(found_member)) = (number("cluster"), number("member")) else {
+        let reason = "its file `identity` cannot be read".to_owned();
+        return Err(Error::Damaged { path, reason });
+    };
+    Ok((ClusterId(found_cluster), MemberId(found_member)))
 }
 
 /// The operating system lets go of the lock when the process ends, however it ends.

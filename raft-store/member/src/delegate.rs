@@ -1,5 +1,6 @@
 //! A member is the store that its core is.
 
+use crate::authorized::Authorized;
 use crate::custom::Executed;
 use crate::integrity::Integrity;
 use crate::member::Member;
@@ -7,6 +8,7 @@ use crate::member_core::Core;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use bytes::Bytes;
+use quorate_auth::Caller;
 use quorate_mvcc::{Alarm, Operations};
 use quorate_raft::{ClusterMember, MembershipError};
 use quorate_store::{
@@ -156,6 +158,14 @@ impl Member {
         command: impl Into<Bytes> + Send,
     ) -> Result<Executed, Error> {
         self.core().execute(machine, command).await
+    }
+}
+
+impl Member {
+    /// As [`Core::on_behalf`].
+    #[must_use]
+    pub fn on_behalf(&self, caller: Caller) -> Authorized {
+        self.core().on_behalf(caller)
     }
 }
 

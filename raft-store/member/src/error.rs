@@ -25,6 +25,9 @@ pub enum Error {
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// A URL cannot be listened on.
+    #[error(transparent)]
+    ListenUrl(#[from] quorate_transport::ListenError),
     /// Another process, or another member of this one, uses the directory.
     #[error("data directory {} is in use by another process: stop it or choose another directory", path.display())]
     InUse {
@@ -97,6 +100,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A state cannot be taken in from elsewhere.
+    #[error("nothing was taken in: {source}; {} can be removed", path.display())]
+    Load {
+        /// The directory that was made in vain.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Consensus cannot start.
     #[error(transparent)]

@@ -26,6 +26,9 @@
 //! # Ok(()) }
 //! ```
 
+mod authorized;
+#[cfg(feature = "node")]
+mod alone;
 #[cfg(feature = "node")]
 mod backup;
 mod custom;
@@ -35,6 +38,7 @@ mod data_dir;
 mod delegate;
 #[cfg(feature = "node")]
 mod error;
+mod identity;
 mod integrity;
 mod leases;
 #[cfg(feature = "node")]
@@ -51,9 +55,14 @@ mod store;
 mod sweep;
 mod watching;
 
+pub use authorized::Authorized;
 #[cfg(feature = "node")]
-pub use backup::{Restore, restore};
+pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
+#[cfg(feature = "node")]
+pub use alone::force_new_cluster;
+#[cfg(feature = "node")]
+pub use data_dir::owner;
 #[cfg(feature = "node")]
 pub use error::Error;
 pub use integrity::Integrity;
@@ -62,10 +71,20 @@ pub use member::Member;
 pub use member_core::Core;
 pub use metrics::{Histogram, Metrics, Requests};
 #[cfg(feature = "node")]
-pub use options::MemberOptions;
+pub use options::{MemberOptions, PeerSockets};
 pub use quorate_mvcc::{
-    Alarm, AlarmKind, HashKv, Machine, MachineEffects, MachineError, MachineView, Operations,
+    Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
+    MachineEffects, MachineError, MachineView, Operations, StoredLease,
 };
 pub use quorate_raft::{
     ClusterMember, Follower, MembershipError, Retention, Role, SnapshotTraffic, Timing,
 };
+
+/// Sockets and TLS of members and clients.
+#[cfg(feature = "node")]
+pub mod net {
+    pub use quorate_transport::{
+        Caller, ClientTls, KeepAlive, ListenError, ServerTls, Socket, Sockets, TlsError,
+        TlsOptions, TlsVersion, Url, UrlError, describe, self_signed,
+    };
+}

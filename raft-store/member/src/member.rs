@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::member_core::Core;
 use crate::options::MemberOptions;
 use quorate_log::RaftLog;
-use quorate_mvcc::{HashKv, Mvcc, RocksDb, RocksOptions};
+use quorate_mvcc::{HashKv, History, Mvcc, RocksDb, RocksOptions};
 use quorate_raft::Parts;
 use quorate_seams::{Seams, spawn_blocking};
 use quorate_store::{SharedStore, Status};
@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// One running member of a replicated store. Clones share it; it implements [`Store`], and every
-/// member accepts every request, whoever leads.
+/// One running member of a replicated store. Clones share it; it implements
+/// [`Store`](quorate_store::Store), and every member accepts every request, whoever leads.
 ///
 /// Dropping the last clone closes its sockets and stops it without handing over leadership; use
 /// [`Member::shutdown`].
@@ -53,9 +53,14 @@ impl Member {
     /// the options are invalid. Nothing has been overwritten then.
     pub async fn start(options: MemberOptions, seams: Seams) -> Result<Self, Error> {
         options.check()?;
-        let listener = Listener::bind(options.listen)
-            .await
-            .map_err(|source| Error::Listen { addr: options.listen, source })?;
+        let listener = match &options.sockets {
+            Some(sockets) => {
+                Listener::bind_urls(&sockets.listen, sockets.server_tls.clone()).await?
+            }
+            None => Listener::bind(options.listen)
+                .await
+                .map_err(|source| Error::Listen { addr: options.listen, source })?,
+        };
         let opened = options.clone();
         let disk = Arc::clone(&seams.disk);
         let opened = spawn_blocking(move || Opened::open(&opened, disk)).await;
@@ -77,14 +82,16 @@ impl Member {
             interval: options.timing.election_min.max(Duration::from_millis(200)),
             timeout: options.timing.election_max.max(Duration::from_millis(500)),
         };
-        let transport =
-            Arc::new(GrpcTransport::new(identity, Arc::clone(&seams.clock), keep_alive));
+        let client_tls = options.sockets.as_ref().and_then(|sockets| sockets.client_tls.clone());
+        let clock = Arc::clone(&seams.clock);
+        let transport = GrpcTransport::new(identity, Arc::clone(&clock), keep_alive);
+        let transport = Arc::new(transport.with_tls(client_tls));
         let addr = listener.local_addr();
         let parts =
             Parts { log, state: Arc::clone(&state), transport: Arc::clone(&transport) as _, seams };
         let raft = raft_options(&options, addr, dir.transfer());
         let core = Core::start_with(raft, parts, options.quota_or_default()).await?;
-        let server = listener.serve(identity, keep_alive, core.service());
+        let server = listener.serve(identity, keep_alive, core.service(), clock);
         let state_dir = dir.state();
         let running = Mutex::new(Some(Running { state, server, dir }));
         Ok(Self { inner: Arc::new(Inner { core, options, addr, state_dir, transport, running }) })
@@ -152,6 +159,18 @@ impl Member {
     /// The revision is compacted or not applied here yet, or the member has stopped.
     pub async fn hash_kv(&self, revision: Revision) -> Result<HashKv, quorate_store::Error> {
         self.inner.core.hash_kv(revision).await
+    }
+
+    /// Tells all that this member has applied, as it is at one moment, on a thread that may block;
+    /// serving goes on meanwhile. [`Member::shutdown`] waits for no teller: let it end first.
+    ///
+    /// # Errors
+    /// The state cannot be read, the teller failed, or the member has stopped.
+    pub async fn history<T: Send + 'static>(
+        &self,
+        tell: impl FnOnce(&History<'_>) -> Result<T, quorate_mvcc::Error> + Send + 'static,
+    ) -> Result<T, quorate_store::Error> {
+        self.inner.core.history(tell).await
     }
 
     /// Hands leadership to another voter, and what is left of the leases with it. Does nothing if
@@ -265,7 +284,7 @@ impl Opened {
     fn open(options: &MemberOptions, disk: quorate_seams::SharedDisk) -> Result<Self, Error> {
         let dir = DataDir::open(&disk, &options.data_dir, options.cluster, options.id)?;
         let identity = quorate_log::Identity { cluster: options.cluster, member: options.id };
-        let path = dir.log();
+        let path = options.wal_dir.clone().unwrap_or_else(|| dir.log());
         let log = RaftLog::open(disk, &path, identity, options.log)
             .map_err(|source| Error::Log { path, source })?;
         let state = open_state(&dir.state(), state_options(options))?;

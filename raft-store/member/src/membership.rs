@@ -20,7 +20,29 @@ impl Core {
     /// # Errors
     /// Id or address belong to another member, or no leader could be asked.
     pub async fn add_learner(&self, id: MemberId, addr: impl Into<String> + Send) -> Changed {
-        self.change(MembershipChange::Add { id, addr: addr.into() }).await
+        self.change(MembershipChange::Add { id, addr: addr.into(), joining: false }).await
+    }
+
+    /// As [`Core::add_learner`], for a member that asks for its vote by itself once it has caught up,
+    /// see [`Core::promote`].
+    ///
+    /// # Errors
+    /// As [`Core::add_learner`].
+    pub async fn add_joining(&self, id: MemberId, addr: impl Into<String> + Send) -> Changed {
+        self.change(MembershipChange::Add { id, addr: addr.into(), joining: true }).await
+    }
+
+    /// Tells the cluster this member's name and where clients reach it.
+    ///
+    /// # Errors
+    /// This member was removed, or no leader could be asked.
+    pub async fn publish(
+        &self,
+        name: impl Into<String> + Send,
+        client_urls: Vec<String>,
+    ) -> Changed {
+        let (id, name) = (self.id(), name.into());
+        self.change(MembershipChange::Publish { id, name, client_urls }).await
     }
 
     /// Gives a learner a vote.
@@ -38,10 +60,23 @@ impl Core {
     /// # Errors
     /// It is the last voter, or too few of those that are left would answer.
     pub async fn remove(&self, id: MemberId) -> Changed {
+        self.remove_with(id, false).await
+    }
+
+    /// As [`Core::remove`], even if too few of those that are left would answer; the cluster may lose
+    /// its majority by it.
+    ///
+    /// # Errors
+    /// It is the last voter, or no leader could be asked.
+    pub async fn remove_by_force(&self, id: MemberId) -> Changed {
+        self.remove_with(id, true).await
+    }
+
+    async fn remove_with(&self, id: MemberId, force: bool) -> Changed {
         if id == self.id() {
             self.hand_over().await;
         }
-        self.change(MembershipChange::Remove { id }).await
+        self.change(MembershipChange::Remove { id, force }).await
     }
 
     /// Notes that a member has moved to another address.

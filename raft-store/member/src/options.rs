@@ -3,6 +3,7 @@
 use crate::error::Error;
 use quorate_mvcc::{Machine, Machines};
 use quorate_raft::{Retention, Timing};
+use quorate_transport::{ClientTls, ServerTls, Url};
 use quorate_types::limits::DEFAULT_QUOTA_BYTES;
 use quorate_types::{ClusterId, MemberId};
 use std::collections::BTreeMap;
@@ -10,6 +11,30 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How members reach each other when one plain address is not enough.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PeerSockets {
+    /// Where this member listens.
+    pub listen: Vec<Url>,
+    /// How it encrypts what it listens for.
+    pub server_tls: Option<ServerTls>,
+    /// How it encrypts calls.
+    pub client_tls: Option<ClientTls>,
+}
+
+impl PeerSockets {
+    /// Sockets on URLs, with TLS for those that say so.
+    #[must_use]
+    pub fn new(
+        listen: Vec<Url>,
+        server_tls: Option<ServerTls>,
+        client_tls: Option<ClientTls>,
+    ) -> Self {
+        Self { listen, server_tls, client_tls }
+    }
+}
 
 /// Options of a member.
 #[derive(Clone, Debug)]
@@ -22,6 +47,10 @@ pub struct MemberOptions {
     pub id: MemberId,
     /// Where it keeps its log and state. Created if it does not exist.
     pub data_dir: PathBuf,
+    /// Where the log lives if not in the data directory: a disk of its own, for instance.
+    pub wal_dir: Option<PathBuf>,
+    /// Sockets for member-to-member traffic in place of [`MemberOptions::listen`].
+    pub sockets: Option<PeerSockets>,
     /// Address for member-to-member traffic. Port 0 takes any free port, for a cluster of one.
     pub listen: SocketAddr,
     /// The members that form the cluster and their addresses (`host:port`), this one included.
@@ -61,6 +90,8 @@ impl MemberOptions {
             cluster,
             id,
             data_dir: data_dir.into(),
+            wal_dir: None,
+            sockets: None,
             listen,
             peers: BTreeMap::new(),
             join: false,
@@ -142,7 +173,7 @@ impl MemberOptions {
         if !self.peers.is_empty() && !self.peers.contains_key(&self.id) {
             return invalid(format!("peers do not contain member {} itself: add it", self.id));
         }
-        if self.peers.len() > 1 && self.listen.port() == 0 {
+        if self.peers.len() > 1 && self.listen.port() == 0 && self.sockets.is_none() {
             return invalid("listen has port 0, but the peers must know the port: name it".into());
         }
         Ok(())

@@ -76,7 +76,7 @@ impl Inner {
         found.unwrap_or_else(|| Err(Error::Fatal { reason: "a read panicked".to_owned() }))
     }
 
-    fn lease_seconds(&self, ttl: Duration) -> Result<i64, Error> {
+    pub(crate) fn lease_seconds(&self, ttl: Duration) -> Result<i64, Error> {
         let limit = limits::MAX_LEASE_TTL_SECONDS;
         let round_up = u64::from(ttl.subsec_nanos() > 0);
         let seconds = i64::try_from(ttl.as_secs().saturating_add(round_up)).unwrap_or(i64::MAX);
@@ -88,7 +88,7 @@ impl Inner {
     }
 
     /// A positive lease id that nobody has chosen.
-    fn draw_lease_id(&self) -> LeaseId {
+    pub(crate) fn draw_lease_id(&self) -> LeaseId {
         let bits = self.seams.random.next_u64() >> 1;
         LeaseId(i64::try_from(bits).unwrap_or(i64::MAX).max(1))
     }

@@ -3,6 +3,7 @@
 //! Place: the vocabulary shared with the raft glue and the member. Encodings are in `codec`.
 
 use bytes::Bytes;
+use quorate_auth::{AuthChange, Caller};
 use quorate_store::{Error, LeaseGranted, Txn, TxnResponse};
 use quorate_types::{LeaseId, LogIndex, MemberId, Revision, Term};
 
@@ -79,6 +80,16 @@ pub enum Command {
         /// What it is told.
         body: Bytes,
     },
+    /// Changes users and roles.
+    Auth(AuthChange),
+    /// A command on behalf of somebody, who may be refused. Without a caller a command comes from the
+    /// application itself and is not checked.
+    OnBehalf {
+        /// Who asked.
+        caller: Caller,
+        /// What for; neither a batch nor another command on behalf of somebody.
+        command: Box<Command>,
+    },
     /// Independent commands that share one entry; each succeeds or is refused on its own.
     Batch(Vec<Command>),
 }
@@ -113,6 +124,13 @@ pub enum Reply {
         revision: Revision,
         /// The machine's answer.
         answer: Bytes,
+    },
+    /// Of a change of users and roles.
+    Auth {
+        /// The store's revision, which such a change does not advance.
+        revision: Revision,
+        /// The token of who signed in, otherwise empty.
+        token: String,
     },
     /// Of a batch, one for each of its commands.
     Batch(Vec<Outcome>),

@@ -79,6 +79,7 @@ pub fn twins(data: &[u8]) {
 fn has_custom(command: &Command) -> bool {
     match command {
         Command::Custom { .. } => true,
+        Command::OnBehalf { command, .. } => has_custom(command),
         Command::Batch(commands) => commands.iter().any(has_custom),
         _ => false,
     }

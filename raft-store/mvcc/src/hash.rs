@@ -11,9 +11,9 @@
 
 use crate::Error;
 use crate::db::{Family, Step, View};
-use crate::layout::{Change, decode_kv, parse_rev_key, rev_start};
+use crate::layout::{decode_kv, parse_rev_key, rev_start};
 use crate::meta::Meta;
-use crate::read;
+use crate::read::{self, is_last};
 use bytes::Bytes;
 use quorate_store::{Error as Refusal, KeyRange};
 use quorate_types::Revision;
@@ -77,10 +77,6 @@ fn any_live(view: &dyn View, revision: Revision) -> Result<bool, Error> {
         Ok(Step::Stop)
     })?;
     Ok(any)
-}
-
-fn is_last(view: &dyn View, key: &[u8], change: Change, at: Revision) -> Result<bool, Error> {
-    Ok(read::last_change(view, key, at)?.is_some_and(|last| last.change == change))
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@
 //! ```
 
 mod apply;
+mod auth;
 mod codec;
 mod command;
 pub mod db;
@@ -33,6 +34,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod hash;
+mod history;
 mod layout;
 pub mod lease;
 mod lease_changes;
@@ -54,6 +56,7 @@ pub use db::{MemoryDb, StateDb};
 pub use db::{RocksDb, RocksOptions};
 pub use error::Error;
 pub use hash::HashKv;
+pub use history::{AuthTables, History, LoadError, Loaded, Loader};
 pub use lease::StoredLease;
 pub use lease_changes::{LeaseChange, LeaseChanges, LeaseUpdate};
 pub use machine::{Machine, MachineEffects, MachineError, MachineView, Machines};

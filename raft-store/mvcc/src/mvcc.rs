@@ -4,6 +4,7 @@
 //! view of the database and where it stands, the ring) is published after the write, never before.
 
 use crate::apply::{self, attached};
+use crate::auth::{self, SharedAuth};
 use crate::db::{Family, SharedView, StateDb, Step};
 use crate::hash::{self, HashKv};
 use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
@@ -16,6 +17,7 @@ use crate::{
     Alarm, AlarmKind, Applied, ApplyEntry, Error, Options, Outcome, StoredLease, db, page, read,
 };
 use bytes::Bytes;
+use quorate_auth::{AuthState, TokenSink};
 use quorate_seams::bug;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
@@ -39,6 +41,7 @@ pub struct Mvcc {
     durable: Mutex<Option<LogIndex>>,
     ring: Ring,
     leases: LeaseFeed,
+    auth: SharedAuth,
     space: Space,
     counter: Counter,
 }
@@ -63,6 +66,7 @@ impl Mvcc {
     pub fn open(db: Arc<dyn StateDb>, options: Options) -> Result<Arc<Self>, Error> {
         let view = db.view();
         let (meta, identity) = (Meta::load(&*view)?, identify(&*view, options.cluster)?);
+        let auth = auth::load(&*view)?;
         if !identity.is_empty() {
             db.write(&identity)?;
             db.flush()?;
@@ -77,6 +81,7 @@ impl Mvcc {
             now: RwLock::new(Arc::new(Now { view, meta })),
             ring,
             leases: LeaseFeed::default(),
+            auth: SharedAuth::new(auth),
             space: Space::default(),
             counter: Counter::default(),
         }))
@@ -98,8 +103,9 @@ impl Mvcc {
         let _writer = self.writer();
         let before = self.now();
         let Options { machines, compaction_step, .. } = &self.options;
-        let meta = before.meta.clone();
-        let effects = apply::apply(&*before.view, meta, entries, machines, *compaction_step)?;
+        let (meta, auth) = (before.meta.clone(), self.auth.state());
+        let effects = apply::apply(&*before.view, meta, auth, entries, machines, *compaction_step)?;
+        self.auth.publish(effects.auth);
         self.db.write(&effects.batch)?;
         self.space.written(effects.batch.bytes());
         self.publish(effects.meta);
@@ -120,8 +126,9 @@ impl Mvcc {
         }
         let _writer = self.writer();
         let before = self.now();
-        let (meta, machines) = (before.meta.clone(), &self.options.machines);
-        let effects = apply::apply(&*before.view, meta, Vec::new(), machines, most)?;
+        let (meta, auth) = (before.meta.clone(), self.auth.state());
+        let machines = &self.options.machines;
+        let effects = apply::apply(&*before.view, meta, auth, Vec::new(), machines, most)?;
         self.db.write(&effects.batch)?;
         let more = !effects.meta.is_swept();
         self.publish(effects.meta);
@@ -220,6 +227,24 @@ impl Mvcc {
         let key = lease_key(id);
         let value = self.now().view.value(Family::Lease, &key)?;
         value.map(|value| decode_lease(id, &value, &key)).transpose()
+    }
+
+    /// Users and roles as the last applied entry left them.
+    #[must_use]
+    pub fn auth(&self) -> Arc<AuthState> {
+        self.auth.state()
+    }
+
+    /// The revision of users and roles while requests are checked, otherwise 0. Costs nothing: what an
+    /// unchecked request looks at.
+    #[must_use]
+    pub fn auth_gate(&self) -> u64 {
+        self.auth.gate()
+    }
+
+    /// Tells somebody what becomes of tokens, as entries are applied; whether nobody was told before.
+    pub fn follow_tokens(&self, sink: Arc<dyn TokenSink>) -> bool {
+        self.auth.follow(sink)
     }
 
     /// The alarms that are raised, sorted.
@@ -340,11 +365,14 @@ impl Mvcc {
         let _writer = self.writer();
         let mut installed = Meta::default();
         let mut identity = db::Batch::default();
+        let mut auth = AuthState::default();
         self.db.replace(dir, &mut |view| {
             identity = identify(view, self.options.cluster)?;
             installed = Meta::load(view)?;
+            auth = auth::load(view)?;
             Ok(())
         })?;
+        self.auth.replace(auth);
         let applied = installed.applied.clone();
         let revision = installed.revision;
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
@@ -375,6 +403,27 @@ impl Mvcc {
         self.publish(meta);
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = index;
         Ok(())
+    }
+
+    /// Makes a state whose changes were written by other means than applying stand where they end.
+    pub(crate) fn begin_at(&self, meta: Meta) -> Result<(), Error> {
+        let _writer = self.writer();
+        let mut batch = db::Batch::default();
+        let (key, value) = meta.encode();
+        batch.put(Family::Meta, key, value);
+        self.db.write(&batch)?;
+        self.db.flush()?;
+        self.auth.replace(auth::load(&*self.db.view())?);
+        let revision = meta.revision;
+        self.publish(meta);
+        self.leases.reload();
+        self.space.forget();
+        self.ring.replace(revision);
+        Ok(())
+    }
+
+    pub(crate) fn db(&self) -> &dyn StateDb {
+        &*self.db
     }
 
     fn writer(&self) -> MutexGuard<'_, ()> {

@@ -186,6 +186,16 @@ pub(crate) fn last_change(
     Ok(found)
 }
 
+/// Whether a change is the last one of its key at a revision.
+pub(crate) fn is_last(
+    view: &dyn View,
+    key: &[u8],
+    change: Change,
+    at: Revision,
+) -> Result<bool, Error> {
+    Ok(last_change(view, key, at)?.is_some_and(|last| last.change == change))
+}
+
 /// The key as a change left it.
 pub(crate) fn changed(view: &dyn View, change: Change) -> Result<KeyValue, Error> {
     let key = rev_key(change, false);

@@ -172,7 +172,7 @@ impl Consensus {
     }
 
     async fn initialize(&self) {
-        let node = |(id, addr): (&MemberId, &String)| (id.0, Node { addr: addr.clone() });
+        let node = |(id, addr): (&MemberId, &String)| (id.0, Node::at(addr));
         let nodes: BTreeMap<u64, Node> = self.inner.options.peers.iter().map(node).collect();
         if let Err(error) = self.inner.raft.initialize(nodes).await {
             // The leader of the others was faster.

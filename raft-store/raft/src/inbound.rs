@@ -2,6 +2,7 @@
 
 use crate::consensus::Consensus;
 use crate::machine::SnapshotData;
+use crate::membership::ClusterMember;
 use crate::requests::Attempt;
 use crate::transport::{Inbound, Method};
 use crate::types::{LogId, Snapshot};
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use quorate_types::ClusterId;
 
 #[async_trait]
 impl Inbound for Consensus {
@@ -37,6 +39,9 @@ impl Inbound for Consensus {
                 Ok(leader_reply(attempt.map(bytes)))
             }
             Method::OfferSnapshot => self.serve_offer(body).await,
+            Method::Describe => {
+                Ok(wire::encode_description(self.inner.options.cluster, &self.members()))
+            }
             Method::ChangeMembers => Ok(leader_reply(self.serve_change(body).await)),
             other => Err(format!("{other:?} is not served by consensus")),
         }
@@ -73,6 +78,14 @@ impl Inbound for Consensus {
 #[must_use]
 pub fn leader_reply(attempt: Attempt<Bytes>) -> Bytes {
     wire::encode_reply(attempt)
+}
+
+/// Decodes what a member answers to [`Method::Describe`].
+///
+/// # Errors
+/// The bytes are no description.
+pub fn decode_description(bytes: Bytes) -> Result<(ClusterId, Vec<ClusterMember>), std::io::Error> {
+    Ok(wire::decode_description(bytes)?)
 }
 
 impl Consensus {

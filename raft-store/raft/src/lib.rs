@@ -7,6 +7,7 @@
 //! acknowledged before it is durable on a quorum; nothing is purged from the log before the state
 //! that contains it is durable; every failure says whether the request may have happened.
 
+mod alone;
 mod backup;
 mod consensus;
 mod error;
@@ -30,10 +31,11 @@ mod transport;
 mod types;
 mod wire;
 
-pub use backup::{Restored, restore};
+pub use alone::make_alone;
+pub use backup::{Restored, found, restore};
 pub use consensus::{Consensus, Leadership, Parts};
 pub use error::Error;
-pub use inbound::leader_reply;
+pub use inbound::{decode_description, leader_reply};
 pub use membership::{ClusterMember, Follower, MembershipChange, MembershipError, Role};
 pub use options::{Options, Timing};
 pub use requests::Attempt;

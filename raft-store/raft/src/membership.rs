@@ -36,10 +36,24 @@ pub enum Role {
 pub struct ClusterMember {
     /// Its id, never used for another member.
     pub id: MemberId,
-    /// Its address for member-to-member traffic, `host:port`.
+    /// Its addresses for member-to-member traffic: `host:port`, or URLs separated by commas.
     pub addr: String,
     /// What it may do.
     pub role: Role,
+    /// Its name; empty until it has published it.
+    pub name: String,
+    /// Where clients reach it; empty until it has published it.
+    pub client_urls: Vec<String>,
+    /// A learner that asks for a vote by itself once it has caught up.
+    pub joining: bool,
+}
+
+impl ClusterMember {
+    /// A member that has published nothing.
+    pub fn new(id: MemberId, addr: impl Into<String>, role: Role) -> Self {
+        let (name, client_urls) = (String::new(), Vec::new());
+        Self { id, addr: addr.into(), role, name, client_urls, joining: false }
+    }
 }
 
 /// A change of who belongs to the cluster.
@@ -49,8 +63,10 @@ pub enum MembershipChange {
     Add {
         /// Its id: one that this cluster has never had.
         id: MemberId,
-        /// Its address, `host:port`.
+        /// Its addresses: `host:port`, or URLs separated by commas.
         addr: String,
+        /// Whether it asks for a vote by itself once it has caught up.
+        joining: bool,
     },
     /// Gives a learner that has caught up a vote.
     Promote {
@@ -61,13 +77,24 @@ pub enum MembershipChange {
     Remove {
         /// The member.
         id: MemberId,
+        /// Even if too few of those that are left would answer.
+        force: bool,
     },
     /// Notes the new address of a member.
     Move {
         /// The member.
         id: MemberId,
-        /// Its new address, `host:port`.
+        /// Its new addresses: `host:port`, or URLs separated by commas.
         addr: String,
+    },
+    /// Notes what a member says about itself.
+    Publish {
+        /// The member.
+        id: MemberId,
+        /// Its name.
+        name: String,
+        /// Where clients reach it.
+        client_urls: Vec<String>,
     },
 }
 
@@ -270,6 +297,9 @@ impl Inner {
                 id: MemberId(*id),
                 addr: node.addr.clone(),
                 role: if voters.contains(id) { Role::Voter } else { Role::Learner },
+                name: node.name.clone(),
+                client_urls: node.client_urls.clone(),
+                joining: node.joining && !voters.contains(id),
             })
             .collect();
         members.sort_by_key(|member| (member.role != Role::Voter, member.id));
@@ -280,7 +310,7 @@ impl Inner {
     fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
         let members = self.members();
         match change {
-            MembershipChange::Add { id, addr } => add(&members, *id, addr),
+            MembershipChange::Add { id, addr, joining } => add(&members, *id, addr, *joining),
             MembershipChange::Promote { id } => {
                 if find(&members, *id)?.role == Role::Voter {
                     return Err(MembershipError::NotLearner { id: *id });
@@ -289,8 +319,11 @@ impl Inner {
                 self.check_majority(&members, |voters| voters.insert(*id))?;
                 Ok(Some(ChangeMembers::AddVoterIds(BTreeSet::from([id.0]))))
             }
-            MembershipChange::Remove { id } => self.remove(&members, *id),
+            MembershipChange::Remove { id, force } => self.remove(&members, *id, *force),
             MembershipChange::Move { id, addr } => relocate(&members, *id, addr),
+            MembershipChange::Publish { id, name, client_urls } => {
+                publish(&members, *id, name, client_urls)
+            }
         }
     }
 
@@ -298,6 +331,7 @@ impl Inner {
         &self,
         members: &[ClusterMember],
         id: MemberId,
+        force: bool,
     ) -> Result<Option<Plan>, MembershipError> {
         // Removing twice is removing once; an id that never was is a mistake that this cannot tell.
         let Ok(member) = find(members, id) else { return Err(MembershipError::NotFound { id }) };
@@ -307,7 +341,9 @@ impl Inner {
         if members.iter().filter(|member| member.role == Role::Voter).count() == 1 {
             return Err(MembershipError::LastVoter { id });
         }
-        self.check_majority(members, |voters| voters.remove(&id))?;
+        if !force {
+            self.check_majority(members, |voters| voters.remove(&id))?;
+        }
         Ok(Some(ChangeMembers::RemoveVoters(BTreeSet::from([id.0]))))
     }
 
@@ -364,6 +400,7 @@ fn add(
     members: &[ClusterMember],
     id: MemberId,
     addr: &str,
+    joining: bool,
 ) -> Result<Option<Plan>, MembershipError> {
     if let Ok(member) = find(members, id) {
         if member.addr == addr {
@@ -372,7 +409,8 @@ fn add(
         return Err(MembershipError::Exists { id, addr: member.addr.clone() });
     }
     check_address(members, id, addr)?;
-    Ok(Some(ChangeMembers::AddNodes(node(id, addr))))
+    let added = Node { joining, ..Node::at(addr) };
+    Ok(Some(ChangeMembers::AddNodes(BTreeMap::from([(id.0, added)]))))
 }
 
 fn relocate(
@@ -380,11 +418,28 @@ fn relocate(
     id: MemberId,
     addr: &str,
 ) -> Result<Option<Plan>, MembershipError> {
-    if find(members, id)?.addr == addr {
+    let member = find(members, id)?;
+    if member.addr == addr {
         return Ok(None);
     }
     check_address(members, id, addr)?;
-    Ok(Some(ChangeMembers::SetNodes(node(id, addr))))
+    let moved = Node { addr: addr.to_owned(), ..node_of(member) };
+    Ok(Some(ChangeMembers::SetNodes(BTreeMap::from([(id.0, moved)]))))
+}
+
+fn publish(
+    members: &[ClusterMember],
+    id: MemberId,
+    name: &str,
+    client_urls: &[String],
+) -> Result<Option<Plan>, MembershipError> {
+    let member = find(members, id)?;
+    if member.name == name && member.client_urls == client_urls {
+        return Ok(None);
+    }
+    let (name, client_urls) = (name.to_owned(), client_urls.to_vec());
+    let told = Node { name, client_urls, ..node_of(member) };
+    Ok(Some(ChangeMembers::SetNodes(BTreeMap::from([(id.0, told)]))))
 }
 
 fn check_address(
@@ -392,14 +447,19 @@ fn check_address(
     id: MemberId,
     addr: &str,
 ) -> Result<(), MembershipError> {
-    match members.iter().find(|member| member.addr == addr && member.id != id) {
+    let taken = |other: &ClusterMember| {
+        other.id != id && other.addr.split(',').any(|one| addr.split(',').any(|new| new == one))
+    };
+    match members.iter().find(|member| taken(member)) {
         Some(other) => Err(MembershipError::AddressInUse { id: other.id, addr: addr.to_owned() }),
         None => Ok(()),
     }
 }
 
-fn node(id: MemberId, addr: &str) -> BTreeMap<u64, Node> {
-    BTreeMap::from([(id.0, Node { addr: addr.to_owned() })])
+/// What the membership records about a member.
+pub(crate) fn node_of(member: &ClusterMember) -> Node {
+    let ClusterMember { addr, name, client_urls, joining, .. } = member.clone();
+    Node { addr, name, client_urls, joining }
 }
 
 #[cfg(test)]
@@ -407,21 +467,43 @@ mod tests {
     use super::*;
 
     fn members() -> Vec<ClusterMember> {
-        let member =
-            |id, role| ClusterMember { id: MemberId(id), addr: format!("host-{id}:1"), role };
+        let member = |id, role| ClusterMember::new(MemberId(id), format!("host-{id}:1"), role);
         vec![member(1, Role::Voter), member(2, Role::Learner)]
     }
 
     #[test]
     fn adding_is_harmless_to_repeat_and_never_takes_an_id_or_address_twice() {
-        let again = add(&members(), MemberId(2), "host-2:1");
+        let again = add(&members(), MemberId(2), "host-2:1", false);
         assert_eq!(again, Ok(None));
-        let taken = add(&members(), MemberId(2), "host-3:1").unwrap_err();
+        let taken = add(&members(), MemberId(2), "host-3:1", false).unwrap_err();
         assert_eq!(taken, MembershipError::Exists { id: MemberId(2), addr: "host-2:1".into() });
-        let in_use = add(&members(), MemberId(3), "host-1:1").unwrap_err();
+        let in_use = add(&members(), MemberId(3), "host-1:1", false).unwrap_err();
         let expected = MembershipError::AddressInUse { id: MemberId(1), addr: "host-1:1".into() };
         assert_eq!(in_use, expected);
-        assert!(matches!(add(&members(), MemberId(3), "host-3:1"), Ok(Some(_))));
+        assert!(matches!(add(&members(), MemberId(3), "host-3:1", true), Ok(Some(_))));
+    }
+
+    #[test]
+    fn of_several_addresses_none_may_belong_to_another_member() {
+        let mut members = members();
+        members[0].addr = "http://a:1,http://b:1".to_owned();
+        let taken = add(&members, MemberId(3), "http://c:1,http://b:1", false);
+        assert!(matches!(taken, Err(MembershipError::AddressInUse { .. })), "{taken:?}");
+    }
+
+    #[test]
+    fn what_a_member_says_of_itself_is_noted_once_and_kept_when_it_moves() {
+        let urls = ["http://c:1".to_owned()];
+        let told = publish(&members(), MemberId(1), "one", &urls);
+        let Ok(Some(ChangeMembers::SetNodes(nodes))) = told else { panic!("{told:?}") };
+        let mut members = members();
+        members[0].name = nodes[&1].name.clone();
+        members[0].client_urls = nodes[&1].client_urls.clone();
+        assert_eq!(publish(&members, MemberId(1), "one", &urls), Ok(None));
+        let moved = relocate(&members, MemberId(1), "host-7:1");
+        let Ok(Some(ChangeMembers::SetNodes(nodes))) = moved else { panic!("{moved:?}") };
+        assert_eq!((&*nodes[&1].name, &*nodes[&1].addr), ("one", "host-7:1"));
+        assert!(publish(&members, MemberId(9), "x", &[]).is_err());
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum Method {
     HashKv,
     /// The files of a snapshot that is about to be sent; answered with what the receiver has of them.
     OfferSnapshot,
+    /// Which cluster this is and who belongs to it; any member tells it to whoever asks.
+    Describe,
 }
 
 impl Method {
@@ -56,6 +58,7 @@ impl Method {
         (Self::ChangeMembers, 10),
         (Self::HashKv, 11),
         (Self::OfferSnapshot, 12),
+        (Self::Describe, 13),
     ];
 
     /// Its number on the wire.
@@ -89,7 +92,7 @@ pub enum Lane {
 pub struct Peer {
     /// Its id.
     pub id: MemberId,
-    /// Its address, `host:port`.
+    /// Its addresses: `host:port`, or URLs separated by commas.
     pub addr: String,
     /// Which connection to use.
     pub lane: Lane,

@@ -86,6 +86,19 @@ pub(crate) struct Answer(pub(crate) Option<Outcome>);
 /// What the membership records about a member besides its id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Node {
-    /// Address for member-to-member traffic, `host:port`.
+    /// Addresses for member-to-member traffic: `host:port`, or URLs separated by commas.
     pub(crate) addr: String,
+    /// Its name; empty until it has told it.
+    pub(crate) name: String,
+    /// Where clients reach it; empty until it has told.
+    pub(crate) client_urls: Vec<String>,
+    /// Whether it is to have a vote once it has caught up.
+    pub(crate) joining: bool,
+}
+
+impl Node {
+    /// A member that has told nothing yet.
+    pub(crate) fn at(addr: impl Into<String>) -> Self {
+        Self { addr: addr.into(), ..Self::default() }
+    }
 }

@@ -18,7 +18,10 @@ pub(crate) use entry::{
     LogIdMsg, decode_membership, decode_payload, encode_membership, encode_payload,
 };
 pub(crate) use leader::{decode_reply, encode_reply};
-pub(crate) use membership::{decode_change, decode_changed, encode_change, encode_changed};
+pub(crate) use membership::{
+    decode_change, decode_changed, decode_description, encode_change, encode_changed,
+    encode_description,
+};
 pub(crate) use snapshot::{
     Chunk, File, Frame, Header, decode_held, decode_offer, encode_held, encode_offer,
 };

@@ -2,20 +2,22 @@
 //! after it broke.
 
 use crate::identity::Identity;
+use crate::net::{Dialer, Url};
 use crate::proto::peer_client::PeerClient;
 use crate::proto::{Frame, Request};
+use crate::tls::ClientTls;
 use crate::{CONNECTION_WINDOW, MAX_MESSAGE_BYTES, STREAM_WINDOW};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use quorate_raft::{CallError, Lane, Method, Peer, Transport};
+use quorate_raft::{CallError, ClusterMember, Lane, Method, Peer, Transport, decode_description};
 use quorate_seams::{SharedClock, timeout};
-use quorate_types::MemberId;
+use quorate_types::{ClusterId, MemberId};
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
@@ -36,6 +38,7 @@ pub struct GrpcTransport {
     identity: Identity,
     clock: SharedClock,
     keep_alive: KeepAlive,
+    tls: Option<Arc<ClientTls>>,
     links: Mutex<HashMap<(MemberId, Lane), (String, Channel)>>,
 }
 
@@ -45,7 +48,14 @@ impl GrpcTransport {
     /// A transport for calls by a member.
     #[must_use]
     pub fn new(identity: Identity, clock: SharedClock, keep_alive: KeepAlive) -> Self {
-        Self { identity, clock, keep_alive, links: Mutex::default() }
+        Self { identity, clock, keep_alive, tls: None, links: Mutex::default() }
+    }
+
+    /// With what members are called whose addresses are encrypted URLs.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<ClientTls>) -> Self {
+        self.tls = tls.map(Arc::new);
+        self
     }
 
     /// Forgets every connection; they close once the calls on them have ended.
@@ -58,7 +68,7 @@ impl GrpcTransport {
         let channel = match links.get(&(to.id, to.lane)) {
             Some((addr, channel)) if *addr == to.addr => channel.clone(),
             _ => {
-                let channel = self.endpoint(to)?.connect_lazy();
+                let channel = self.connect(to)?;
                 links.insert((to.id, to.lane), (to.addr.clone(), channel.clone()));
                 channel
             }
@@ -68,18 +78,13 @@ impl GrpcTransport {
             .max_encoding_message_size(MAX_MESSAGE_BYTES))
     }
 
-    fn endpoint(&self, to: &Peer) -> Result<Endpoint, CallError> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", to.addr)).map_err(|error| {
-            CallError::NotSent { peer: to.to_string(), reason: error.to_string() }
+    fn connect(&self, to: &Peer) -> Result<Channel, CallError> {
+        let urls = Url::addresses(&to.addr).map_err(|error| CallError::NotSent {
+            peer: to.to_string(),
+            reason: error.to_string(),
         })?;
-        Ok(endpoint
-            .tcp_nodelay(true)
-            .connect_timeout(self.keep_alive.timeout)
-            .http2_keep_alive_interval(self.keep_alive.interval)
-            .keep_alive_timeout(self.keep_alive.timeout)
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW))
+        Ok(endpoint(self.keep_alive)
+            .connect_with_connector_lazy(Dialer::new(urls, self.tls.clone())))
     }
 
     fn marked<T>(&self, to: &Peer, message: T) -> tonic::Request<T> {
@@ -87,6 +92,39 @@ impl GrpcTransport {
         self.identity.mark(to.id, request.metadata_mut());
         request
     }
+}
+
+/// A connection to whatever the dialer connects to.
+fn endpoint(keep_alive: KeepAlive) -> Endpoint {
+    Endpoint::from_static("http://member")
+        .tcp_nodelay(true)
+        .connect_timeout(keep_alive.timeout)
+        .http2_keep_alive_interval(keep_alive.interval)
+        .keep_alive_timeout(keep_alive.timeout)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+}
+
+/// Asks a member which cluster it belongs to and who else does, before anything is known about it.
+///
+/// # Errors
+/// What kept it from answering in time.
+pub async fn describe(
+    urls: &[Url],
+    tls: Option<ClientTls>,
+    keep_alive: KeepAlive,
+) -> Result<(ClusterId, Vec<ClusterMember>), String> {
+    let dialer = Dialer::new(urls.to_vec(), tls.map(Arc::new));
+    let channel = endpoint(keep_alive)
+        .timeout(keep_alive.timeout)
+        .connect_with_connector(dialer)
+        .await
+        .map_err(|error| error.to_string())?;
+    let request = Request { method: Method::Describe.number(), body: Bytes::new() };
+    let reply = PeerClient::new(channel).call(request).await;
+    let body = reply.map_err(|status| status.message().to_owned())?.into_inner().body;
+    decode_description(body).map_err(|error| error.to_string())
 }
 
 /// Bodies on their way out, as a type without lifetimes: the compiler cannot prove a call over a

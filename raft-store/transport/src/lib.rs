@@ -9,12 +9,15 @@
 
 mod client;
 mod identity;
+mod net;
 mod server;
-mod socket;
+mod tls;
 
-pub use client::{GrpcTransport, KeepAlive};
+pub use client::{GrpcTransport, KeepAlive, describe};
 pub use identity::Identity;
+pub use net::{Caller, ListenError, Socket, Sockets, Url, UrlError};
 pub use server::{Listener, Server};
+pub use tls::{ClientTls, ServerTls, TlsError, TlsOptions, TlsVersion, self_signed};
 
 #[allow(
     missing_docs,

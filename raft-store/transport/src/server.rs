@@ -2,29 +2,29 @@
 
 use crate::client::KeepAlive;
 use crate::identity::Identity;
+use crate::net::{ListenError, Sockets, Url};
 use crate::proto::peer_server::{Peer, PeerServer};
 use crate::proto::{Frame, Request};
-use crate::socket::accept;
+use crate::tls::ServerTls;
 use crate::{CONNECTION_WINDOW, MAX_MESSAGE_BYTES, STREAM_WINDOW};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use quorate_raft::{Inbound, Method};
-use quorate_seams::{Task, spawn};
+use quorate_seams::{SharedClock, Task, spawn};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::{Response, Status, Streaming};
 
 /// Requests that one connection may have open; more wait at the caller.
 const MAX_STREAMS: u32 = 4096;
 
-/// A bound address that does not answer yet.
+/// Bound addresses that do not answer yet.
 #[derive(Debug)]
 pub struct Listener {
-    listener: TcpListener,
+    sockets: Sockets,
     addr: SocketAddr,
 }
 
@@ -34,12 +34,26 @@ impl Listener {
     /// # Errors
     /// As the operating system says: `AddrInUse` for a port that another process has.
     pub async fn bind(addr: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr).await?;
-        let addr = listener.local_addr()?;
-        Ok(Self { listener, addr })
+        let bound = Sockets::bind(&[Url::plain(addr.to_string())], None).await;
+        let sockets = bound.map_err(|error| error.source)?;
+        Ok(Self::of(sockets, addr))
     }
 
-    /// The bound address.
+    /// Binds several URLs, with TLS where they say so.
+    ///
+    /// # Errors
+    /// As [`Sockets::bind`].
+    pub async fn bind_urls(urls: &[Url], tls: Option<ServerTls>) -> Result<Self, ListenError> {
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Ok(Self::of(Sockets::bind(urls, tls).await?, nowhere))
+    }
+
+    fn of(sockets: Sockets, otherwise: SocketAddr) -> Self {
+        let addr = sockets.addr().unwrap_or(otherwise);
+        Self { sockets, addr }
+    }
+
+    /// The first bound TCP address.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
@@ -52,6 +66,7 @@ impl Listener {
         identity: Identity,
         keep_alive: KeepAlive,
         inbound: Arc<dyn Inbound>,
+        clock: SharedClock,
     ) -> Server {
         let (alive, seen) = watch::channel(());
         let service = PeerServer::new(Service { identity, inbound })
@@ -64,7 +79,7 @@ impl Listener {
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .add_service(service)
-            .serve_with_incoming(accept(self.listener, seen));
+            .serve_with_incoming(self.sockets.accept(clock, seen));
         let task = spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!(%error, "member-to-member traffic has stopped");
@@ -111,11 +126,15 @@ impl Peer for Service {
     type AppendStream = BoxStream<'static, Result<Frame, Status>>;
 
     async fn call(&self, request: tonic::Request<Request>) -> Result<Response<Frame>, Status> {
-        self.identity.check(request.metadata())?;
+        let checked = self.identity.check(request.metadata());
         let Request { method, body } = request.into_inner();
         let method = Method::from_number(method).ok_or_else(|| {
             Status::failed_precondition(format!("method {method} is not known here: upgrade"))
         })?;
+        // Who wants to join does not know yet whom it calls.
+        if method != Method::Describe {
+            checked?;
+        }
         let body = self.inbound.call(method, body).await.map_err(failed)?;
         Ok(Response::new(Frame { body }))
     }

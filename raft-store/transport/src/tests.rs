@@ -50,7 +50,7 @@ fn identity(cluster: u64, member: u64) -> Identity {
 async fn serve() -> (Server, SocketAddr) {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let addr = listener.local_addr();
-    (listener.serve(identity(7, 2), KEEP_ALIVE, Arc::new(Echo)), addr)
+    (listener.serve(identity(7, 2), KEEP_ALIVE, Arc::new(Echo), SystemClock::shared()), addr)
 }
 
 fn caller(cluster: u64) -> GrpcTransport {

@@ -4,23 +4,28 @@
 use super::ledger::Ledger;
 use crate::descriptors::Kind;
 use crate::errors::{INVALID_CLIENT_VERSION, NO_LEADER, NOT_FOR_LEARNERS};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use quorate_member::{Member, Role};
 use quorate_seams::{Monotonic, SharedClock};
 use quorate_store::{Status as Standing, Store};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
 use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
 
 const CLIENT_VERSION: &str = "client-api-version";
 const HAS_LEADER: &str = "hasleader";
 /// Elections without a leader after which streams that want one are ended (etcd's rule).
-const ELECTIONS: u32 = 3;
+const ENDED_AFTER: u32 = 3;
+/// Elections without an answer of a leader after which a member is taken to have none: one may only be
+/// busy.
+const MISSED_AFTER: u32 = 2;
 /// How long a member's role is taken for granted.
 const ROLE_FOR: Duration = Duration::from_millis(100);
 /// What a learner serves. It serves serializable ranges, too: the KV service decides.
@@ -33,16 +38,44 @@ pub(crate) struct Rules {
     member: Member,
     clock: SharedClock,
     status: watch::Receiver<Standing>,
-    /// Without a leader for so long, streams that want one end.
-    patience: Duration,
+    election: Duration,
+    /// Elections, one after the other, in which no leader has answered this member. A member that is
+    /// cut off goes on to believe in the leader that it last heard.
+    missed: watch::Sender<u32>,
     learner: Mutex<Option<(Monotonic, bool)>>,
 }
 
 impl Rules {
     pub(crate) fn new(member: &Member, clock: SharedClock, election: Duration) -> Self {
         let status = member.status_watch();
-        let patience = election * ELECTIONS;
-        Self { member: member.clone(), clock, status, patience, learner: Mutex::new(None) }
+        let missed = watch::Sender::new(0);
+        let learner = Mutex::new(None);
+        Self { member: member.clone(), clock, status, election, missed, learner }
+    }
+
+    /// Asks the leader once in each election whether it is there, while it is polled.
+    pub(crate) async fn watch_leader(self: Arc<Self>) {
+        loop {
+            self.clock.sleep(self.election).await;
+            let answered = self.member.wait_ready(self.election).await.is_ok();
+            self.missed.send_if_modified(|missed| {
+                let before = *missed;
+                *missed = if answered { 0 } else { missed.saturating_add(1) };
+                *missed != before
+            });
+        }
+    }
+
+    /// Whether there is a leader that answers, as far as this member knows.
+    pub(crate) fn has_leader(&self) -> bool {
+        self.status.borrow().leader.is_some() && *self.missed.borrow() < MISSED_AFTER
+    }
+
+    /// An item whenever [`Rules::has_leader`] may have changed.
+    pub(crate) fn changes(&self) -> BoxStream<'static, ()> {
+        let leaders = WatchStream::from_changes(self.status.clone()).map(|_| ());
+        let missed = WatchStream::from_changes(self.missed.subscribe()).map(|_| ());
+        stream::select(leaders, missed).boxed()
     }
 
     /// Whether this member has no vote, or had none a moment ago.
@@ -84,15 +117,14 @@ impl Rules {
         if headers.get(HAS_LEADER).is_none_or(|value| value != "true") {
             return Ok(None);
         }
-        if self.status.borrow().leader.is_none() {
+        if !self.has_leader() {
             return Err(Status::unavailable(NO_LEADER));
         }
         Ok(streams.then(|| self.leash()))
     }
 
     fn leash(&self) -> Leash {
-        let (status, clock) = (self.status.clone(), SharedClock::clone(&self.clock));
-        Leash(leaderless(status, clock, self.patience).boxed())
+        Leash(leaderless(self.missed.subscribe()).boxed())
     }
 }
 
@@ -101,23 +133,10 @@ fn is_for_learners(service: &str, method: &str) -> bool {
     FOR_LEARNERS.contains(&method) && !watches_keys
 }
 
-/// Resolves once there has been no leader for so long; never if the member has stopped.
-async fn leaderless(mut status: watch::Receiver<Standing>, clock: SharedClock, patience: Duration) {
-    loop {
-        if status.wait_for(|now| now.leader.is_none()).await.is_err() {
-            return std::future::pending().await;
-        }
-        let over = clock.sleep(patience);
-        let found = tokio::select! {
-            biased;
-            found = status.wait_for(|now| now.leader.is_some()) => Some(found.is_ok()),
-            () = over => None,
-        };
-        match found {
-            Some(true) => {}
-            Some(false) => return std::future::pending().await,
-            None => return,
-        }
+/// Resolves once no leader has answered for long enough; never if nobody asks any more.
+async fn leaderless(mut missed: watch::Receiver<u32>) {
+    if missed.wait_for(|missed| *missed >= ENDED_AFTER).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

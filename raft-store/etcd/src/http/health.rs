@@ -46,7 +46,7 @@ async fn check(context: &Shared, query: &Query) -> Result<(), String> {
             return Err(format!("ALARM {name}"));
         }
     }
-    if !serializable && context.member.status().leader.is_none() {
+    if !serializable && !context.rules.has_leader() {
         return Err("RAFT NO LEADER".to_owned());
     }
     let read = context.probe(serializable).await;

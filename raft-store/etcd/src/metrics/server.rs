@@ -31,7 +31,11 @@ pub(super) fn server(page: &mut Page, context: &Context) {
     let (last, applied) = member.log_position();
     let learner = u64::from(context.rules.is_learner());
     for (name, help, value) in [
-        ("etcd_server_has_leader", "1 if there is a leader.", u64::from(status.leader.is_some())),
+        (
+            "etcd_server_has_leader",
+            "1 if there is a leader.",
+            u64::from(context.rules.has_leader()),
+        ),
         ("etcd_server_is_leader", "1 if it leads.", u64::from(status.leading().is_some())),
         ("etcd_server_is_learner", "1 if it has no vote.", learner),
         ("etcd_server_proposals_committed_total", "Entries in its log.", last.0),

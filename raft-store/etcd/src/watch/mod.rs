@@ -10,6 +10,7 @@ mod session;
 
 pub(crate) use answer::{Answer, Encoder};
 
+use crate::auth::Credentials;
 use crate::context::Context;
 use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::watch_server::Watch;
@@ -29,7 +30,8 @@ impl Watch for WatchService {
         &self,
         request: Request<Streaming<pb::WatchRequest>>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let session = Session::new(Arc::clone(&self.0), request.into_inner());
+        let credentials = Credentials::of(request.metadata(), request.extensions());
+        let session = Session::new(Arc::clone(&self.0), credentials, request.into_inner());
         Ok(Response::new(session.answers()))
     }
 }

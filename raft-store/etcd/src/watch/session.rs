@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::progress::Question;
+use crate::auth::Credentials;
 use crate::context::Context;
 use crate::convert::key_range;
 use crate::errors::status;
@@ -12,7 +13,10 @@ use futures::future::BoxFuture;
 use futures::stream::{AbortHandle, Abortable, BoxStream, FusedStream, SelectAll};
 use pb::watch_create_request::FilterType;
 use pb::watch_request::RequestUnion;
-use quorate_store::{Error, EventKind, KeyRange, ProgressBell, Store, WatchBatch, WatchRequest};
+use quorate_member::Authorized;
+use quorate_store::{
+    AuthError, Error, EventKind, KeyRange, ProgressBell, Store, WatchBatch, WatchRequest,
+};
 use quorate_types::Revision;
 use quorate_types::limits::MAX_REQUEST_BYTES;
 use std::collections::{BTreeMap, VecDeque};
@@ -26,6 +30,8 @@ type Delivery = (i64, Result<WatchBatch, Error>);
 
 pub(crate) struct Session {
     context: Context,
+    /// Looked at anew for each watch that is created.
+    credentials: Credentials,
     requests: futures::stream::Fuse<Streaming<pb::WatchRequest>>,
     deliveries: SelectAll<BoxStream<'static, Delivery>>,
     watches: BTreeMap<i64, Open>,
@@ -73,11 +79,16 @@ enum Next {
 }
 
 impl Session {
-    pub(crate) fn new(context: Context, requests: Streaming<pb::WatchRequest>) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        credentials: Credentials,
+        requests: Streaming<pb::WatchRequest>,
+    ) -> Self {
         let interval = context.clock.sleep(context.options.progress_interval);
         context.counts.watch_streams.add();
         Self {
             context,
+            credentials,
             requests: requests.fuse(),
             deliveries: SelectAll::new(),
             watches: BTreeMap::new(),
@@ -158,6 +169,14 @@ impl Session {
     async fn create(&mut self, create: pb::WatchCreateRequest) -> Result<(), Status> {
         let now = self.context.member.status().revision;
         let range = watched(create.key, create.range_end);
+        let store = match self.reader(&range).await {
+            Ok(store) => store,
+            Err(Error::Auth(refusal)) => {
+                self.refuse(now, reason(refusal));
+                return Ok(());
+            }
+            Err(error) => return Err(status(error)),
+        };
         let id = match self.choose(create.watch_id, &range, create.start_revision) {
             Ok(id) => id,
             Err(reason) => {
@@ -174,7 +193,14 @@ impl Session {
         request.prev_kv = create.prev_kv;
         request.without = create.filters.into_iter().filter_map(left_out).collect();
         request.fragment = if create.fragment { MAX_REQUEST_BYTES } else { 0 };
-        let batches = self.context.member.watch(request).await.map_err(status)?;
+        let batches = match store.watch(request).await {
+            Ok(batches) => batches,
+            Err(Error::Auth(refusal)) => {
+                self.refuse(now, reason(refusal));
+                return Ok(());
+            }
+            Err(error) => return Err(status(error)),
+        };
         let (end, ended) = AbortHandle::new_pair();
         let deliveries = Abortable::new(batches, ended).map(move |batch| (id, batch));
         self.deliveries.push(deliveries.boxed());
@@ -184,6 +210,13 @@ impl Session {
         self.watches.insert(id, Open { context, bell, end, notify, told: false, due: false });
         self.say(now, pb::WatchResponse { watch_id: id, created: true, ..Default::default() });
         Ok(())
+    }
+
+    /// The store on behalf of the stream's client, if it may read a range.
+    async fn reader(&mut self, range: &KeyRange) -> Result<Authorized, Error> {
+        let store = self.context.store_for(&self.credentials).await?;
+        store.require_readable(range)?;
+        Ok(store)
     }
 
     /// The id of a new watch, or why there can be none.
@@ -248,6 +281,19 @@ impl Session {
                 };
                 // etcd tells no revision here.
                 self.say(Revision::NONE, head);
+                self.ended(id);
+            }
+            // Its reader may not read it any more.
+            Err(Error::Auth(refusal)) => {
+                self.watches.remove(&id);
+                let now = self.context.member.status().revision;
+                let head = pb::WatchResponse {
+                    watch_id: id,
+                    canceled: true,
+                    cancel_reason: reason(refusal).to_owned(),
+                    ..Default::default()
+                };
+                self.say(now, head);
                 self.ended(id);
             }
             Err(error) => return Err(status(error)),
@@ -316,6 +362,22 @@ impl Session {
     fn say(&mut self, revision: Revision, head: pb::WatchResponse) {
         let header = Some(self.context.header(revision));
         self.outbox.push_back(pb::WatchResponse { header, ..head }.into());
+    }
+}
+
+/// Why a client may not watch, in the words that etcd's libraries give a refusal.
+fn reason(refusal: AuthError) -> &'static str {
+    match refusal {
+        AuthError::InvalidToken => {
+            "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"
+        }
+        AuthError::OldRevision => {
+            "rpc error: code = InvalidArgument desc = etcdserver: revision of auth store is old"
+        }
+        AuthError::UserEmpty => {
+            "rpc error: code = InvalidArgument desc = etcdserver: user name is empty"
+        }
+        _ => "rpc error: code = PermissionDenied desc = etcdserver: permission denied",
     }
 }
 

@@ -11,11 +11,21 @@ struct Row(&'static str, &'static [&'static str], &'static str);
 const DIFFERENTIAL: &str = "differential::answers_are_those_of_a_stock_etcd";
 const ETCDCTL: &str = "clients::etcdctl_of_this_machine";
 
+const JOIN: &str = "members::members_are_added_join_and_are_known_by_name_on_all";
+const LEARNER: &str = "members::a_learner_is_promoted_moved_and_removed_over_the_wire";
+
+const AUTH_SWITCH: &str = "auth::service::authentication_is_switched_on_by_a_root_and_off_again";
+const REAL_AUTH: &str = "auth::real::a_real_etcd_answers_alike";
+const AUTH_ETCDCTL: &str = "auth::etcdctl::stock_etcdctl_administrates_users";
+
 const ROWS: &[Row] = &[
     Row("KV/Range", &[DIFFERENTIAL, "failures::of_keys"], ""),
     Row(
         "KV/RangeStream",
-        &["range_stream::chunks_together_are_the_range"],
+        &[
+            "range_stream::chunks_together_are_the_range",
+            "auth::recipes::chunks_locks_and_elections_are_their_callers",
+        ],
         "etcd 3.7's; without a path in the gateway, as there",
     ),
     Row("KV/Put", &[DIFFERENTIAL, "failures::of_sizes"], ""),
@@ -53,7 +63,15 @@ const ROWS: &[Row] = &[
     ),
     Row("Lease/LeaseTimeToLive", &[DIFFERENTIAL], ""),
     Row("Lease/LeaseLeases", &[DIFFERENTIAL], "sorted by id, not by when they end"),
-    Row("Cluster/MemberList", &[ETCDCTL], ""),
+    Row(
+        "Cluster/MemberAdd",
+        &[JOIN],
+        "one that is to vote gets its vote once it has caught up, so that it costs no majority before",
+    ),
+    Row("Cluster/MemberRemove", &[LEARNER], ""),
+    Row("Cluster/MemberUpdate", &[LEARNER], ""),
+    Row("Cluster/MemberList", &[ETCDCTL, JOIN], ""),
+    Row("Cluster/MemberPromote", &[LEARNER], ""),
     Row(
         "Maintenance/Alarm",
         &["health::an_alarm_makes_it_unhealthy_unless_it_is_excluded", ETCDCTL],
@@ -62,6 +80,32 @@ const ROWS: &[Row] = &[
     Row("Maintenance/Status", &["health::one_version_is_told_everywhere", ETCDCTL], ""),
     Row("Maintenance/Defragment", &[ETCDCTL], ""),
     Row("Maintenance/HashKV", &[DIFFERENTIAL], ""),
+    Row("Auth/AuthEnable", &[AUTH_SWITCH, REAL_AUTH], ""),
+    Row("Auth/AuthDisable", &[AUTH_SWITCH, REAL_AUTH], ""),
+    Row("Auth/AuthStatus", &[AUTH_SWITCH], ""),
+    Row(
+        "Auth/Authenticate",
+        &[REAL_AUTH, "auth::tokens::a_token_of_one_member_is_good_on_the_others_at_once"],
+        "",
+    ),
+    Row("Auth/UserAdd", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserGet", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserList", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserDelete", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserChangePassword", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserGrantRole", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/UserRevokeRole", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleAdd", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleGet", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleList", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleDelete", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleGrantPermission", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row("Auth/RoleRevokePermission", &[REAL_AUTH, AUTH_ETCDCTL], ""),
+    Row(
+        "Maintenance/Snapshot",
+        &["snapshot::into_etcd::a_real_etcd_restored_from_our_snapshot_equals_ours"],
+        "",
+    ),
     Row("Lock/Lock", &["lock::one_holds_it_and_the_next_gets_it_when_he_lets_go"], ""),
     Row("Lock/Unlock", &["lock::one_holds_it_and_the_next_gets_it_when_he_lets_go"], ""),
     Row("Election/Campaign", &["election::leaders_follow_each_other_and_observers_see_them"], ""),
@@ -147,10 +191,13 @@ fn methods() -> Vec<String> {
     methods
 }
 
-/// The names of all tests of this program, `module::test`.
+/// The names of all tests, `module::test` of this program and `program::module::test` of the others.
 fn tests() -> Vec<String> {
     let mut tests = Vec::new();
-    gather(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it"), "", &mut tests);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for (program, within) in [("it", ""), ("auth", "auth::"), ("snapshot", "snapshot::")] {
+        gather(&dir.join(program), within, &mut tests);
+    }
     tests
 }
 
@@ -194,7 +241,7 @@ fn page() -> String {
     let mut text = String::from(
         "# Compatibility with etcd\n\n\
          Written by a test of `raft-store/etcd`; `UPDATE=1` writes it anew. The tests named here are \
-         in `raft-store/etcd/tests/it`.\n\n## Calls\n\n",
+         in `raft-store/etcd/tests`, those without the name of a folder in `it`.\n\n## Calls\n\n",
     );
     let methods = methods();
     let row = |method: &String| match known.get(method.as_str()) {
@@ -205,11 +252,40 @@ fn page() -> String {
     text.push_str("## Over HTTP\n\n");
     let row = |row: &Row| (row.0.to_owned(), named(row.1), row.2);
     table(&mut text, "path", &PATHS.iter().map(row).collect::<Vec<_>>());
+    flags(&mut text);
+    suite(&mut text);
     text.push_str("## Metrics that etcd has and this has not\n\n| name | why |\n|---|---|\n");
     for (name, why) in MISSING {
         writeln!(text, "| `{name}` | {why} |").unwrap();
     }
     text
+}
+
+/// What each flag does, from the server's own table.
+fn flags(text: &mut String) {
+    text.push_str(
+        "## Flags\n\nOf etcd 3.4 to 3.6; each is also a variable `ETCD_…` and a name in the \
+         configuration file. Unknown ones are errors.\n\n| flag | default | departs from etcd |\n|---|---|---|\n",
+    );
+    for flag in quorate_etcd::config::flags() {
+        let default = if flag.default.is_empty() { "" } else { &format!("`{}`", flag.default) };
+        writeln!(text, "| `--{}` | {default} | {} |", flag.name, flag.departs).unwrap();
+    }
+    text.push('\n');
+}
+
+/// Of etcd's own end-to-end tests, those that do not pass, and why.
+const NOT_PASSED: &[(&str, &str)] = &[];
+
+fn suite(text: &mut String) {
+    text.push_str(
+        "## etcd's own tests\n\n`raft-store/etcd/tests/e2e/run` runs etcd 3.4.23's end-to-end tests \
+         of the v3 API with the stock `etcdctl`. These do not pass:\n\n| test | why |\n|---|---|\n",
+    );
+    for (name, why) in NOT_PASSED {
+        writeln!(text, "| `{name}` | {why} |").unwrap();
+    }
+    text.push('\n');
 }
 
 #[test]

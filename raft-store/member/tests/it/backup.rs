@@ -1,6 +1,7 @@
 //! Backups taken while the store serves, and new clusters made from them.
 
 use crate::cluster::{PATIENCE, eventually, free_addresses, options, peers, start};
+use quorate_auth::AuthChange;
 use quorate_member::{
     ClusterMember, Error, Member, MemberOptions, MembershipError, Restore, Role, restore,
 };
@@ -22,6 +23,7 @@ async fn backed_up(root: &Path) -> (Member, PathBuf) {
         member.txn(Txn::put(format!("/{:03}", number % 100), format!("{number}"))).await.unwrap();
     }
     member.lease_grant(LeaseId(5), Duration::from_secs(3600)).await.unwrap();
+    member.core().change_auth(AuthChange::add_user("root", "hash")).await.unwrap();
     let file = root.join("backup");
     let bytes = member.backup(file.clone()).await.unwrap();
     assert_eq!(bytes, std::fs::metadata(&file).unwrap().len());
@@ -29,7 +31,7 @@ async fn backed_up(root: &Path) -> (Member, PathBuf) {
 }
 
 fn voters(addresses: &[SocketAddr]) -> Vec<ClusterMember> {
-    let voter = |(id, addr)| ClusterMember { id, addr, role: Role::Voter };
+    let voter = |(id, addr)| ClusterMember::new(id, addr, Role::Voter);
     peers(addresses).into_iter().map(voter).collect()
 }
 
@@ -73,6 +75,7 @@ async fn a_backup_becomes_a_cluster_of_three_that_others_can_join() {
     assert_eq!(running[1].leases().await.unwrap(), [LeaseId(5)]);
     let past = running[2].range(RangeRequest::key("/007").at(found.kvs[7].create_revision)).await;
     assert_eq!(past.unwrap().kvs[0].value, "7", "history is there as well");
+    assert!(running[0].core().auth().await.unwrap().user("root").is_some(), "and so are users");
 
     let joining = restored(root.path(), 4, &addresses).peers(BTreeMap::new()).join();
     let fourth = start(joining).await;

@@ -1,7 +1,8 @@
 //! Members come and go while the cluster serves.
 
 use crate::cluster::{PATIENCE, cluster, eventually, free_addresses, leader_first, options, start};
-use quorate_member::{Member, MemberOptions, MembershipError, Role};
+use quorate_member::{Member, MemberOptions, MembershipError, Role, force_new_cluster};
+use quorate_seams::Seams;
 use quorate_store::{RangeRequest, Store, Txn};
 use quorate_types::{MemberId, Revision};
 use std::collections::BTreeMap;
@@ -143,4 +144,64 @@ async fn the_last_voter_stays() {
     member.wait_ready(PATIENCE).await.unwrap();
     let error = member.remove(MemberId(1)).await.unwrap_err();
     assert_eq!(error, MembershipError::LastVoter { id: MemberId(1) });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_members_publish_is_known_to_all_and_one_that_joins_asks_for_its_vote() {
+    let root = tempfile::tempdir().unwrap();
+    let addresses = free_addresses(2);
+    let first = start(options(root.path(), 1, &addresses[..1])).await;
+    first.wait_ready(PATIENCE).await.unwrap();
+    let urls = vec!["http://c:1".to_owned()];
+    first.core().publish("one", urls.clone()).await.unwrap();
+    let two = addresses[1].to_string();
+    let members = first.core().add_joining(MemberId(2), two).await.unwrap();
+    assert_eq!(members.iter().filter(|member| member.joining).count(), 1);
+    // It has not started: the cluster of one goes on without it.
+    first.txn(Txn::put("alone", "v")).await.unwrap();
+    let second = start(joining(root.path(), 2, &addresses)).await;
+    second.wait_ready(PATIENCE).await.unwrap();
+    second.core().publish("two", Vec::new()).await.unwrap();
+    promote(&second, MemberId(2)).await;
+    for member in [&first, &second] {
+        eventually("both know both", async || {
+            let known = member.members();
+            let named = |name: &str| known.iter().find(|member| member.name == name).cloned();
+            let (one, two) = (named("one"), named("two"));
+            one.is_some_and(|one| one.client_urls == urls)
+                && two.is_some_and(|two| two.role == Role::Voter && !two.joining)
+        })
+        .await;
+    }
+    second.shutdown().await.unwrap();
+    first.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_of_a_cluster_without_majority_goes_on_alone_by_force() {
+    let root = tempfile::tempdir().unwrap();
+    let addresses = free_addresses(3);
+    let mut members = Vec::new();
+    for id in 1..=3 {
+        members.push(start(options(root.path(), id, &addresses)).await);
+    }
+    for member in &members {
+        member.wait_ready(PATIENCE).await.unwrap();
+    }
+    let last = put_many(&members[0], "kept", 20).await;
+    members[0].wait_ready(PATIENCE).await.unwrap();
+    for member in &members {
+        member.kill().await;
+    }
+    drop(members);
+    let own = options(root.path(), 1, &addresses);
+    let addr = addresses[0].to_string();
+    force_new_cluster(own.clone(), addr, Seams::system()).await.unwrap();
+    let alone = start(own).await;
+    alone.wait_ready(PATIENCE).await.unwrap();
+    assert_eq!(alone.members().len(), 1);
+    let kept = alone.range(RangeRequest::key("kept/19")).await.unwrap();
+    assert_eq!((kept.kvs.len(), kept.revision), (1, last));
+    alone.txn(Txn::put("after", "v")).await.unwrap();
+    alone.shutdown().await.unwrap();
 }

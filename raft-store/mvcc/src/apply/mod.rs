@@ -7,6 +7,7 @@
 //! replaying a log is harmless.
 
 mod alarm;
+mod auth;
 mod compact;
 mod custom;
 mod lease;
@@ -18,12 +19,15 @@ mod write;
 
 pub(crate) use lease::attached;
 
+use crate::auth::AuthEffects;
 use crate::db::{Batch, Family, View};
 use crate::meta::Meta;
 use crate::overlay::Overlay;
 use crate::{ApplyEntry, Command, EntryKind, Error, LeaseChange, Machines, Outcome, Reply};
+use quorate_auth::AuthState;
 use quorate_store::Event;
 use quorate_types::{LogIndex, Revision, Term};
+use std::sync::Arc;
 
 /// What applying a batch of entries leads to.
 pub(crate) struct Effects {
@@ -32,12 +36,14 @@ pub(crate) struct Effects {
     pub(crate) outcomes: Vec<Option<Outcome>>,
     pub(crate) revisions: Vec<(Revision, Vec<Event>)>,
     pub(crate) leases: Vec<LeaseChange>,
+    pub(crate) auth: AuthEffects,
 }
 
-/// Applies entries to a view that stands at `meta`; `sweep` bounds the work done for compaction.
+/// Applies entries to a view that stands at `meta` and holds the users of `auth`; `sweep` bounds the work done for compaction.
 pub(crate) fn apply<'a>(
     view: &'a dyn View,
     meta: Meta,
+    auth: Arc<AuthState>,
     entries: Vec<ApplyEntry>,
     machines: &'a Machines,
     sweep: usize,
@@ -48,6 +54,8 @@ pub(crate) fn apply<'a>(
         machines,
         revisions: Vec::new(),
         leases: Vec::new(),
+        auth,
+        auth_effects: AuthEffects::default(),
         entry: Position::default(),
     };
     let outcomes =
@@ -61,6 +69,7 @@ pub(crate) fn apply<'a>(
         outcomes,
         revisions: machine.revisions,
         leases: machine.leases,
+        auth: machine.auth_effects,
     })
 }
 
@@ -77,6 +86,8 @@ struct Machine<'a> {
     machines: &'a Machines,
     revisions: Vec<(Revision, Vec<Event>)>,
     leases: Vec<LeaseChange>,
+    auth: Arc<AuthState>,
+    auth_effects: AuthEffects,
     entry: Position,
 }
 
@@ -111,6 +122,8 @@ impl Machine<'_> {
             Command::LeaseCheckpoint { remaining } => self.lease_checkpoint(&remaining),
             Command::Alarm { raise, alarm } => Ok(self.alarm(raise, alarm)),
             Command::Custom { machine, body } => self.custom(&machine, body),
+            Command::Auth(change) => Ok(self.change_auth(&change)),
+            Command::OnBehalf { caller, command } => self.on_behalf(&caller, *command),
             Command::Batch(commands) => {
                 let outcomes = commands.into_iter().map(|command| self.command(command));
                 Ok(Ok(Reply::Batch(outcomes.collect::<Result<_, _>>()?)))

@@ -39,11 +39,16 @@ impl TryFrom<&Command> for CommandMessage {
             Command::Alarm { raise, alarm } => {
                 CommandKind::Alarm(AlarmChangeMessage { raise: *raise, alarm: Some(alarm.into()) })
             }
+            Command::Auth(change) => CommandKind::Auth(change.try_into()?),
+            Command::OnBehalf { caller, command } => {
+                let message = Self::try_from(&**command)?;
+                return Ok(Self { caller: Some(caller.into()), ..message });
+            }
             Command::Custom { machine, body } => {
                 CommandKind::Custom(CustomMessage { machine: machine.clone(), body: body.clone() })
             }
         };
-        Ok(Self { kind: Some(kind) })
+        Ok(Self { kind: Some(kind), caller: None })
     }
 }
 
@@ -51,7 +56,7 @@ impl TryFrom<CommandMessage> for Command {
     type Error = CodecError;
 
     fn try_from(message: CommandMessage) -> Result<Self, CodecError> {
-        Ok(match message.kind.ok_or(CodecError::Field("command"))? {
+        let command = match message.kind.ok_or(CodecError::Field("command"))? {
             CommandKind::Txn(txn) => Self::Txn(txn.try_into()?),
             CommandKind::Compact(revision) => Self::Compact { revision: Revision(revision) },
             CommandKind::Grant(GrantMessage { id, ttl_seconds }) => {
@@ -72,6 +77,11 @@ impl TryFrom<CommandMessage> for Command {
                 Self::Alarm { raise, alarm: alarm.ok_or(CodecError::Field("alarm"))?.try_into()? }
             }
             CommandKind::Custom(CustomMessage { machine, body }) => Self::Custom { machine, body },
+            CommandKind::Auth(change) => Self::Auth(change.try_into()?),
+        };
+        Ok(match message.caller {
+            None => command,
+            Some(caller) => Self::OnBehalf { caller: caller.into(), command: Box::new(command) },
         })
     }
 }
@@ -198,7 +208,7 @@ impl From<&KeyRange> for KeyRangeMessage {
     }
 }
 
-fn required(message: Option<KeyRangeMessage>) -> Result<KeyRange, CodecError> {
+pub(super) fn required(message: Option<KeyRangeMessage>) -> Result<KeyRange, CodecError> {
     let KeyRangeMessage { start, end } = message.ok_or(CodecError::Field("range"))?;
     Ok(match end.ok_or(CodecError::Field("range end"))? {
         RangeEnd::Single(_) => KeyRange::Key(start),

@@ -1,7 +1,7 @@
 //! Store errors to messages and back. Codes are never reused.
 
-use super::CodecError;
 use super::wire::FailureMessage;
+use super::{CodecError, auth};
 use quorate_store::{Certainty, Error};
 use quorate_types::{LeaseId, MemberId, Revision, Term};
 
@@ -26,6 +26,7 @@ const INVALID: u32 = 18;
 const NO_SPACE: u32 = 19;
 const ALREADY_APPLIED: u32 = 20;
 const REFUSED: u32 = 21;
+const AUTH: u32 = 22;
 
 impl From<&Error> for FailureMessage {
     fn from(error: &Error) -> Self {
@@ -59,6 +60,7 @@ impl From<&Error> for FailureMessage {
             Error::Invalid { reason } => text(INVALID, reason, false),
             Error::NoSpace => signed(NO_SPACE, []),
             Error::AlreadyApplied { revision } => signed(ALREADY_APPLIED, [revision.0]),
+            Error::Auth(refusal) => unsigned(AUTH, [auth::refusal_number(*refusal)]),
             // A machine's name has no line break.
             Error::Refused { machine, reason } => {
                 text(REFUSED, &format!("{machine}\n{reason}"), false)
@@ -118,6 +120,7 @@ impl TryFrom<FailureMessage> for Error {
             (ALREADY_APPLIED, [revision], []) => {
                 Self::AlreadyApplied { revision: Revision(*revision) }
             }
+            (AUTH, [], [number]) => Self::Auth(auth::refusal(*number)?),
             (REFUSED, [], []) => match text.split_once('\n') {
                 Some((machine, reason)) => {
                     Self::Refused { machine: machine.to_owned(), reason: reason.to_owned() }

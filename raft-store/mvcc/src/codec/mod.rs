@@ -7,9 +7,12 @@
 //! two releases share a cluster until somebody uses what is new; a member that is too old then stops
 //! and says so, rather than apply half of a command. Version 2 added nested transactions, puts that
 //! keep value or lease, order and filters of reads, request ids, checkpoints of leases, alarms and
-//! the application's own commands. Replies are of version 1: what is new in them is a new field of
+//! the application's own commands; version 3 added changes of users and roles, and callers. That a
+//! caller is anonymous is told in every version: where users are not known, it makes no difference.
+//! Replies are of version 1: what is new in them is a new field of
 //! a choice, which an older reader refuses.
 
+mod auth;
 mod batch;
 mod command;
 mod failure;
@@ -29,8 +32,10 @@ use thiserror::Error;
 
 /// The version that every build reads.
 const FIRST: u8 = 1;
+/// The version before this one.
+const SECOND: u8 = 2;
 /// The newest version.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Why bytes are no command or reply, or a command or reply has no bytes.
 #[derive(Clone, Debug, PartialEq, Error)]

@@ -1,6 +1,7 @@
 //! Replies to messages and back.
 
 use super::CodecError;
+use super::auth::AuthReplyMessage;
 use super::command::all;
 use super::wire::{
     AlarmMessage, AlarmsMessage, CustomReplyMessage, DeleteReplyMessage, GrantedMessage,
@@ -58,6 +59,9 @@ impl TryFrom<&Reply> for ReplyMessage {
                 revision: revision.0,
                 answer: answer.clone(),
             }),
+            Reply::Auth { revision, token } => {
+                ReplyKind::Auth(AuthReplyMessage { revision: revision.0, token: token.clone() })
+            }
             Reply::Batch(outcomes) => {
                 ReplyKind::Batch(OutcomesMessage { outcomes: all(outcomes)? })
             }
@@ -85,6 +89,9 @@ impl TryFrom<ReplyMessage> for Reply {
             ReplyKind::Alarms(message) => Self::Alarms(all(message.alarms)?),
             ReplyKind::Custom(custom) => {
                 Self::Custom { revision: Revision(custom.revision), answer: custom.answer }
+            }
+            ReplyKind::Auth(AuthReplyMessage { revision, token }) => {
+                Self::Auth { revision: Revision(revision), token }
             }
             ReplyKind::Batch(batch) => Self::Batch(all(batch.outcomes)?),
         })

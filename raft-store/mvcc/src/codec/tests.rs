@@ -6,10 +6,11 @@ use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use quorate_auth::{Access, AuthChange, Caller, Permission};
 use quorate_store::{
-    Certainty, Compare, CompareOp, CompareTarget, Consistency, Error, KeyRange, KeyValue,
-    LeaseGranted, Op, OpResponse, PutOp, RangeRequest, RangeResponse, RequestId, RevisionFilter,
-    Sort, SortTarget, Txn, TxnResponse,
+    AuthError, Certainty, Compare, CompareOp, CompareTarget, Consistency, Error, KeyRange,
+    KeyValue, LeaseGranted, Op, OpResponse, PutOp, RangeRequest, RangeResponse, RequestId,
+    RevisionFilter, Sort, SortTarget, Txn, TxnResponse,
 };
 use quorate_types::limits::MAX_TXN_DEPTH;
 use quorate_types::{LeaseId, MemberId, Revision, Term};
@@ -122,6 +123,38 @@ fn alarm() -> impl Strategy<Value = Alarm> {
     any::<u64>().prop_map(|member| Alarm { member: MemberId(member), kind: AlarmKind::NoSpace })
 }
 
+fn caller() -> impl Strategy<Value = Caller> {
+    prop_oneof![
+        Just(Caller::anonymous()),
+        ("[a-z]{1,4}", any::<u64>()).prop_map(|(user, revision)| Caller::new(user, revision)),
+    ]
+}
+
+fn auth_change() -> impl Strategy<Value = AuthChange> {
+    let access = prop::sample::select(vec![Access::Read, Access::Write, Access::ReadWrite]);
+    let name = || "[a-z]{0,4}".prop_map(String::from);
+    prop_oneof![
+        Just(AuthChange::Enable),
+        Just(AuthChange::Disable),
+        (name(), bytes(), any::<bool>()).prop_map(|(name, password, no_password)| {
+            AuthChange::UserAdd { name, password, no_password }
+        }),
+        name().prop_map(|name| AuthChange::UserDelete { name }),
+        (name(), bytes())
+            .prop_map(|(name, password)| AuthChange::UserChangePassword { name, password }),
+        (name(), name()).prop_map(|(user, role)| AuthChange::UserGrantRole { user, role }),
+        (name(), name()).prop_map(|(user, role)| AuthChange::UserRevokeRole { user, role }),
+        name().prop_map(|name| AuthChange::RoleAdd { name }),
+        name().prop_map(|name| AuthChange::RoleDelete { name }),
+        (name(), access, key_range()).prop_map(|(role, access, range)| {
+            AuthChange::RoleGrant { role, permission: Permission::new(access, range) }
+        }),
+        (name(), key_range()).prop_map(|(role, range)| AuthChange::RoleRevoke { role, range }),
+        (name(), any::<u64>(), name())
+            .prop_map(|(user, revision, prefix)| { AuthChange::SignIn { user, revision, prefix } }),
+    ]
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let single = prop_oneof![
         4 => txn().prop_map(Command::Txn),
@@ -135,7 +168,12 @@ fn command() -> impl Strategy<Value = Command> {
         }),
         1 => (any::<bool>(), alarm()).prop_map(|(raise, alarm)| Command::Alarm { raise, alarm }),
         1 => ("[a-z]*", bytes()).prop_map(|(machine, body)| Command::Custom { machine, body }),
+        1 => auth_change().prop_map(Command::Auth),
     ];
+    let single = (option::of(caller()), single).prop_map(|(caller, command)| match caller {
+        Some(caller) => Command::OnBehalf { caller, command: Box::new(command) },
+        None => command,
+    });
     single.prop_recursive(2, 8, 4, |inner| vec(inner, 0..4).prop_map(Command::Batch))
 }
 
@@ -187,6 +225,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         revision().prop_map(|revision| Reply::Compacted { revision }),
         revision().prop_map(|revision| Reply::LeaseRevoked { revision }),
         any::<u64>().prop_map(|known| Reply::LeaseCheckpointed { known }),
+        (revision(), ".*").prop_map(|(revision, token)| Reply::Auth { revision, token }),
         vec(alarm(), 0..3).prop_map(Reply::Alarms),
         (revision(), bytes()).prop_map(|(revision, answer)| Reply::Custom { revision, answer }),
         (any::<i64>(), any::<u64>(), 0u32..1_000_000_000).prop_map(|(id, seconds, nanos)| {
@@ -210,6 +249,7 @@ fn error() -> impl Strategy<Value = Error> {
         ".*".prop_map(|key| Error::LeaseProvided { key }),
         ".*".prop_map(|reason| Error::Invalid { reason }),
         Just(Error::NoSpace),
+        prop::sample::select(AuthError::ALL.to_vec()).prop_map(Error::Auth),
         revision().prop_map(|revision| Error::AlreadyApplied { revision }),
         ("[a-z]*", ".*").prop_map(|(machine, reason)| Error::Refused { machine, reason }),
         any::<(usize, usize)>().prop_map(|(given, limit)| Error::TooManyOps { given, limit }),
@@ -339,6 +379,23 @@ fn only_what_is_new_is_written_in_the_new_version() {
     ] {
         assert_eq!(version(Command::Txn(txn.clone())), 2, "{txn:?}");
         assert_eq!(version(Command::Batch(vec![Command::Txn(txn)])), 2);
+    }
+}
+
+#[test]
+fn a_named_caller_needs_the_version_that_knows_users_and_an_anonymous_one_does_not() {
+    let version = |caller: Caller, command: Command| {
+        let command = Command::OnBehalf { caller, command: Box::new(command) };
+        command.encode().unwrap()[0]
+    };
+    let put = || Command::Txn(Txn::put("k", "v"));
+    assert_eq!(version(Caller::anonymous(), put()), 1);
+    assert_eq!(version(Caller::new("alice", 2), put()), 3);
+    assert_eq!(version(Caller::anonymous(), Command::Auth(AuthChange::Enable)), 3);
+    let twice = Command::OnBehalf { caller: Caller::anonymous(), command: Box::new(put()) };
+    for inner in [twice, Command::Batch(vec![put()])] {
+        let command = Command::OnBehalf { caller: Caller::anonymous(), command: Box::new(inner) };
+        assert!(matches!(command.encode(), Err(CodecError::Unsupported(_))));
     }
 }
 

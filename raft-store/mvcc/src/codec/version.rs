@@ -1,6 +1,6 @@
 //! Which version of the format a command needs, and whether it can be read back at all.
 
-use super::{CodecError, FIRST, VERSION};
+use super::{CodecError, FIRST, SECOND, VERSION};
 use crate::Command;
 use quorate_store::{Op, RangeRequest, RevisionFilter, Txn};
 use quorate_types::limits::MAX_TXN_DEPTH;
@@ -14,9 +14,12 @@ pub(super) fn needed(command: &Command) -> u8 {
         Command::Txn(txn) => is_first(txn),
         Command::Compact { .. } | Command::LeaseGrant { .. } | Command::LeaseRevoke { .. } => true,
         Command::LeaseCheckpoint { .. } | Command::Alarm { .. } | Command::Custom { .. } => false,
-        Command::Batch(commands) => commands.iter().all(|command| needed(command) == FIRST),
+        Command::Batch(commands) => return commands.iter().map(needed).max().unwrap_or(FIRST),
+        // Who does not know callers does not know users either, and would refuse nobody.
+        Command::OnBehalf { caller, command } if caller.is_anonymous() => return needed(command),
+        Command::Auth(_) | Command::OnBehalf { .. } => return VERSION,
     };
-    if first { FIRST } else { VERSION }
+    if first { FIRST } else { SECOND }
 }
 
 fn is_first(txn: &Txn) -> bool {
@@ -46,6 +49,12 @@ fn within(command: &Command, batches: usize) -> Result<(), CodecError> {
         Command::Batch(_) if batches == 0 => {
             Err(CodecError::Unsupported("a batch nested that deep"))
         }
+        Command::OnBehalf { command, .. } => match **command {
+            Command::OnBehalf { .. } | Command::Batch(_) => {
+                Err(CodecError::Unsupported("a caller of several commands, or of a caller's"))
+            }
+            _ => within(command, batches),
+        },
         Command::Batch(commands) => {
             commands.iter().try_for_each(|command| within(command, batches - 1))
         }

@@ -1,5 +1,6 @@
 //! The protobuf messages, declared by hand. Tags are never reused.
 
+use super::auth::{AuthMessage, AuthReplyMessage, CallerMessage};
 use crate::layout::KeyValueMessage;
 use bytes::Bytes;
 use prost::{Message, Oneof};
@@ -10,8 +11,11 @@ pub(super) const COMMANDS_TAG: u8 = 1;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct CommandMessage {
-    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub(super) kind: Option<CommandKind>,
+    /// None for a command of the application's own.
+    #[prost(message, optional, tag = "15")]
+    pub(super) caller: Option<CallerMessage>,
 }
 
 #[derive(Clone, PartialEq, Oneof)]
@@ -32,6 +36,8 @@ pub(super) enum CommandKind {
     Alarm(AlarmChangeMessage),
     #[prost(message, tag = "8")]
     Custom(CustomMessage),
+    #[prost(message, tag = "9")]
+    Auth(AuthMessage),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -236,7 +242,7 @@ pub(super) enum OutcomeKind {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ReplyMessage {
-    #[prost(oneof = "ReplyKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "ReplyKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub(super) kind: Option<ReplyKind>,
 }
 
@@ -258,6 +264,8 @@ pub(super) enum ReplyKind {
     Alarms(AlarmsMessage),
     #[prost(message, tag = "8")]
     Custom(CustomReplyMessage),
+    #[prost(message, tag = "9")]
+    Auth(AuthReplyMessage),
 }
 
 #[derive(Clone, PartialEq, Message)]

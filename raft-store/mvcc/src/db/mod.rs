@@ -39,14 +39,16 @@ pub enum Family {
     Lease,
     /// Identified requests that were applied, and their answers.
     Asked,
+    /// Users, roles, and whether requests are checked.
+    Auth,
     /// Applied index, membership, revisions, alarms, format, cluster.
     Meta,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 6] =
-        [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Asked, Self::Meta];
+    pub const ALL: [Self; 7] =
+        [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Asked, Self::Auth, Self::Meta];
 
     /// Its place in [`Family::ALL`].
     pub(crate) fn place(self) -> usize {
@@ -62,6 +64,7 @@ impl Family {
             Self::Idx => "idx",
             Self::Lease => "lease",
             Self::Asked => "asked",
+            Self::Auth => "users",
             Self::Meta => "meta",
         }
     }
@@ -216,6 +219,14 @@ pub trait StateDb: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// The database failed; nothing is lost.
     fn defragment(&self) -> Result<(), Error>;
+}
+
+/// Reads one value out of a view.
+pub(crate) fn read<T>(
+    db: &dyn StateDb,
+    reader: impl FnOnce(&dyn View) -> Result<T, Error>,
+) -> Result<T, Error> {
+    reader(&*db.view())
 }
 
 #[cfg(test)]

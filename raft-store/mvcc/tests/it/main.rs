@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "tests report what they compared")]
 
+mod auth;
 mod conformance;
 mod durability;
 mod etcd;
+mod history;
 mod install;
 mod script;
 mod single;

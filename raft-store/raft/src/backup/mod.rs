@@ -8,7 +8,7 @@ mod directory;
 mod file;
 
 use crate::consensus::Consensus;
-use crate::membership::{ClusterMember, Role};
+use crate::membership::{ClusterMember, Role, node_of};
 use crate::scratch::Scratch;
 use crate::snapshot::{Outgoing, Traffic, receive_in_place};
 use crate::types::{Membership, Node, StoredMembership, Vote, log_id};
@@ -109,6 +109,18 @@ pub fn restore(
         receive_in_place(file::Frames::open(backup)?, &scratch)?
     };
     state.install(&copy.join("state")).map_err(io::Error::other)?;
+    found(state, cluster, members)
+}
+
+/// Makes a filled state the state of a new cluster with these members. Blocks.
+///
+/// # Errors
+/// The state cannot be written.
+pub fn found(
+    state: &Mvcc,
+    cluster: ClusterId,
+    members: &[ClusterMember],
+) -> Result<Restored, io::Error> {
     let (term, index) = FIRST;
     let applied = Applied {
         index: Some(LogIndex(index)),
@@ -123,7 +135,7 @@ pub fn restore(
 
 fn membership(members: &[ClusterMember]) -> Result<StoredMembership, io::Error> {
     let nodes: BTreeMap<u64, Node> =
-        members.iter().map(|member| (member.id.0, Node { addr: member.addr.clone() })).collect();
+        members.iter().map(|member| (member.id.0, node_of(member))).collect();
     let voters = members.iter().filter(|member| member.role == Role::Voter);
     let voters: BTreeSet<u64> = voters.map(|member| member.id.0).collect();
     let membership = Membership::new(vec![voters], nodes).map_err(io::Error::other)?;

@@ -48,6 +48,24 @@ struct NodeMsg {
     member: u64,
     #[prost(string, tag = "2")]
     addr: String,
+    #[prost(string, tag = "3")]
+    name: String,
+    #[prost(string, repeated, tag = "4")]
+    client_urls: Vec<String>,
+    #[prost(bool, tag = "5")]
+    joining: bool,
+}
+
+impl NodeMsg {
+    fn of(member: u64, node: &Node) -> Self {
+        let Node { addr, name, client_urls, joining } = node.clone();
+        Self { member, addr, name, client_urls, joining }
+    }
+
+    fn split(self) -> (u64, Node) {
+        let Self { member, addr, name, client_urls, joining } = self;
+        (member, Node { addr, name, client_urls, joining })
+    }
 }
 
 /// Encodes a membership with the log id that set it.
@@ -74,15 +92,14 @@ fn membership_msg(membership: &Membership) -> MembershipMsg {
     MembershipMsg {
         log_id: None,
         configs: configs.map(|set| ConfigMsg { voters: set.iter().copied().collect() }).collect(),
-        nodes: nodes.map(|(id, node)| NodeMsg { member: *id, addr: node.addr.clone() }).collect(),
+        nodes: nodes.map(|(id, node)| NodeMsg::of(*id, node)).collect(),
     }
 }
 
 fn membership_of(message: MembershipMsg) -> Result<Membership, WireError> {
     let configs: Vec<BTreeSet<u64>> =
         message.configs.into_iter().map(|config| config.voters.into_iter().collect()).collect();
-    let nodes: BTreeMap<u64, Node> =
-        message.nodes.into_iter().map(|node| (node.member, Node { addr: node.addr })).collect();
+    let nodes: BTreeMap<u64, Node> = message.nodes.into_iter().map(NodeMsg::split).collect();
     if configs.is_empty() && nodes.is_empty() {
         return Ok(Membership::default());
     }

@@ -3,37 +3,50 @@
 use super::{WireError, decode, encode_message, required};
 use crate::membership::{ClusterMember, MembershipChange, MembershipError, Role};
 use bytes::Bytes;
-use quorate_types::MemberId;
+use quorate_types::{ClusterId, MemberId};
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 struct ChangeMsg {
-    /// 1 add, 2 promote, 3 remove, 4 move.
+    /// 1 add, 2 promote, 3 remove, 4 move, 5 publish.
     #[prost(uint32, tag = "1")]
     kind: u32,
     #[prost(uint64, tag = "2")]
     id: u64,
     #[prost(string, tag = "3")]
     addr: String,
+    #[prost(bool, tag = "4")]
+    joining: bool,
+    #[prost(bool, tag = "5")]
+    force: bool,
+    #[prost(string, tag = "6")]
+    name: String,
+    #[prost(string, repeated, tag = "7")]
+    client_urls: Vec<String>,
 }
 
 pub(crate) fn encode_change(change: &MembershipChange) -> Bytes {
-    let (kind, id, addr) = match change {
-        MembershipChange::Add { id, addr } => (1, id, addr.clone()),
-        MembershipChange::Promote { id } => (2, id, String::new()),
-        MembershipChange::Remove { id } => (3, id, String::new()),
-        MembershipChange::Move { id, addr } => (4, id, addr.clone()),
-    };
-    encode_message(&ChangeMsg { kind, id: id.0, addr })
+    let of = |kind, id: MemberId| ChangeMsg { kind, id: id.0, ..ChangeMsg::default() };
+    encode_message(&match change.clone() {
+        MembershipChange::Add { id, addr, joining } => ChangeMsg { addr, joining, ..of(1, id) },
+        MembershipChange::Promote { id } => of(2, id),
+        MembershipChange::Remove { id, force } => ChangeMsg { force, ..of(3, id) },
+        MembershipChange::Move { id, addr } => ChangeMsg { addr, ..of(4, id) },
+        MembershipChange::Publish { id, name, client_urls } => {
+            ChangeMsg { name, client_urls, ..of(5, id) }
+        }
+    })
 }
 
 pub(crate) fn decode_change(bytes: Bytes) -> Result<MembershipChange, WireError> {
-    let ChangeMsg { kind, id, addr } = decode("membership change", bytes)?;
+    let ChangeMsg { kind, id, addr, joining, force, name, client_urls } =
+        decode("membership change", bytes)?;
     let id = MemberId(id);
     Ok(match kind {
-        1 => MembershipChange::Add { id, addr },
+        1 => MembershipChange::Add { id, addr, joining },
         2 => MembershipChange::Promote { id },
-        3 => MembershipChange::Remove { id },
+        3 => MembershipChange::Remove { id, force },
         4 => MembershipChange::Move { id, addr },
+        5 => MembershipChange::Publish { id, name, client_urls },
         other => return Err(WireError::new("membership change", format!("unknown kind {other}"))),
     })
 }
@@ -46,6 +59,12 @@ struct MemberMsg {
     addr: String,
     #[prost(bool, tag = "3")]
     voter: bool,
+    #[prost(string, tag = "4")]
+    name: String,
+    #[prost(string, repeated, tag = "5")]
+    client_urls: Vec<String>,
+    #[prost(bool, tag = "6")]
+    joining: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -89,16 +108,7 @@ type Changed = Result<Vec<ClusterMember>, MembershipError>;
 
 pub(crate) fn encode_changed(changed: &Changed) -> Bytes {
     let outcome = match changed {
-        Ok(members) => Outcome::Members(MembersMsg {
-            members: members
-                .iter()
-                .map(|member| MemberMsg {
-                    id: member.id.0,
-                    addr: member.addr.clone(),
-                    voter: member.role == Role::Voter,
-                })
-                .collect(),
-        }),
+        Ok(members) => Outcome::Members(members_msg(members)),
         Err(error) => Outcome::Refusal(refusal(error)),
     };
     encode_message(&ChangedMsg { outcome: Some(outcome) })
@@ -153,9 +163,41 @@ pub(crate) fn decode_changed(bytes: Bytes) -> Result<Changed, WireError> {
     }))
 }
 
+fn members_msg(members: &[ClusterMember]) -> MembersMsg {
+    let members = members.iter().cloned().map(|member| {
+        let ClusterMember { id, addr, role, name, client_urls, joining } = member;
+        MemberMsg { id: id.0, addr, voter: role == Role::Voter, name, client_urls, joining }
+    });
+    MembersMsg { members: members.collect() }
+}
+
 fn from(member: MemberMsg) -> ClusterMember {
-    let role = if member.voter { Role::Voter } else { Role::Learner };
-    ClusterMember { id: MemberId(member.id), addr: member.addr, role }
+    let MemberMsg { id, addr, voter, name, client_urls, joining } = member;
+    let role = if voter { Role::Voter } else { Role::Learner };
+    ClusterMember { id: MemberId(id), addr, role, name, client_urls, joining }
+}
+
+/// What a member says about its cluster to whoever asks.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct DescriptionMsg {
+    #[prost(uint64, tag = "1")]
+    cluster: u64,
+    #[prost(message, optional, tag = "2")]
+    members: Option<MembersMsg>,
+}
+
+pub(crate) fn encode_description(cluster: ClusterId, members: &[ClusterMember]) -> Bytes {
+    let members = Some(members_msg(members));
+    encode_message(&DescriptionMsg { cluster: cluster.0, members })
+}
+
+pub(crate) fn decode_description(
+    bytes: Bytes,
+) -> Result<(ClusterId, Vec<ClusterMember>), WireError> {
+    const NAME: &str = "description";
+    let DescriptionMsg { cluster, members } = decode(NAME, bytes)?;
+    let members = required(NAME, "members", members)?;
+    Ok((ClusterId(cluster), members.members.into_iter().map(from).collect()))
 }
 
 #[cfg(test)]
@@ -167,14 +209,20 @@ mod tests {
         let id = MemberId(7);
         let addr = || "host:1".to_owned();
         for change in [
-            MembershipChange::Add { id, addr: addr() },
+            MembershipChange::Add { id, addr: addr(), joining: true },
             MembershipChange::Promote { id },
-            MembershipChange::Remove { id },
+            MembershipChange::Remove { id, force: true },
             MembershipChange::Move { id, addr: addr() },
+            MembershipChange::Publish { id, name: "n".to_owned(), client_urls: vec![addr()] },
         ] {
             assert_eq!(decode_change(encode_change(&change)).unwrap(), change);
         }
-        let member = |role| ClusterMember { id, addr: addr(), role };
+        let member = |role| ClusterMember {
+            name: "n".to_owned(),
+            client_urls: vec![addr()],
+            joining: role == Role::Learner,
+            ..ClusterMember::new(id, addr(), role)
+        };
         for changed in [
             Ok(vec![member(Role::Voter), member(Role::Learner)]),
             Ok(Vec::new()),
@@ -189,6 +237,9 @@ mod tests {
         ] {
             assert_eq!(decode_changed(encode_changed(&changed)).unwrap(), changed);
         }
+        let members = vec![member(Role::Voter), member(Role::Learner)];
+        let described = decode_description(encode_description(ClusterId(9), &members)).unwrap();
+        assert_eq!(described, (ClusterId(9), members));
         assert!(decode_change(Bytes::from_static(&[8, 9])).is_err(), "an unknown kind");
     }
 }

@@ -4,7 +4,9 @@ use openraft::raft::{AppendEntriesRequest, StreamAppendError, VoteRequest};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn membership() -> Membership {
-    let node = |n: u64| (n, Node { addr: format!("127.0.0.1:{n}") });
+    let node = |n: u64| {
+        (n, Node { name: format!("m{n}"), joining: n == 3, ..Node::at(format!("127.0.0.1:{n}")) })
+    };
     Membership::new(
         vec![BTreeSet::from([1, 2]), BTreeSet::from([1, 3])],
         BTreeMap::from([node(1), node(2), node(3), node(4)]),

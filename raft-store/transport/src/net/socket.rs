@@ -1,42 +1,62 @@
-//! Accepted connections that all end when the server does.
+//! One connection, whatever it runs over, that ends when the server does.
 //!
 //! tonic serves each connection in a task of its own that outlives the accepting one; a shared
 //! signal makes every read and write of every connection fail instead.
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, Stream, StreamExt};
+use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::server::Connected;
 
-/// A connection that ends when the signal is given or its sender dropped.
-pub(crate) struct Socket {
-    stream: TcpStream,
+/// Bytes in both directions: TCP, Unix sockets, and either of them under TLS.
+pub(crate) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+
+/// Who is at the other end of an accepted connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Caller {
+    /// Its address; `None` for a Unix socket.
+    pub addr: Option<SocketAddr>,
+    /// Whether the connection is encrypted.
+    pub secure: bool,
+    /// The common name in its certificate, which has been verified; `None` without a certificate,
+    /// empty if the certificate has none.
+    pub common_name: Option<String>,
+}
+
+/// An accepted connection; it ends when the signal is given or its sender dropped.
+pub struct Socket {
+    stream: Box<dyn Bytes>,
+    caller: Caller,
     ended: BoxFuture<'static, ()>,
     over: bool,
 }
 
-/// The connections of a listener.
-pub(crate) fn accept(
-    listener: TcpListener,
-    alive: watch::Receiver<()>,
-) -> impl Stream<Item = io::Result<Socket>> {
-    TcpListenerStream::new(listener).map(move |stream| {
-        let stream = stream?;
-        stream.set_nodelay(true)?;
-        let mut alive = alive.clone();
-        // A change is the signal; an error says that the server is gone.
-        let ended = async move { drop(alive.changed().await) }.boxed();
-        Ok(Socket { stream, ended, over: false })
-    })
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("caller", &self.caller).finish_non_exhaustive()
+    }
 }
 
 impl Socket {
+    pub(crate) fn new(
+        stream: Box<dyn Bytes>,
+        caller: Caller,
+        mut alive: watch::Receiver<()>,
+    ) -> Self {
+        // A change is the signal; an error says that the server is gone.
+        let ended = async move { drop(alive.changed().await) }.boxed();
+        Self { stream, caller, ended, over: false }
+    }
+
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if !self.over && self.ended.poll_unpin(cx).is_ready() {
             self.over = true;
@@ -90,7 +110,9 @@ impl AsyncWrite for Socket {
 }
 
 impl Connected for Socket {
-    type ConnectInfo = ();
+    type ConnectInfo = Caller;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Caller {
+        self.caller.clone()
+    }
 }

@@ -1,0 +1,7 @@
+//! bbolt files.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| quorate_bolt::fuzz::file(data));

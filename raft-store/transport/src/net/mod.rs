@@ -1,0 +1,13 @@
+//! Sockets that members and clients are served on, and connections to members: TCP or Unix, plain or
+//! under TLS.
+
+mod dial;
+mod listen;
+mod socket;
+mod url;
+
+pub(crate) use dial::Dialer;
+pub use listen::{ListenError, Sockets};
+pub(crate) use socket::Bytes;
+pub use socket::{Caller, Socket};
+pub use url::{Url, UrlError};
