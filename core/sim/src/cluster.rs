@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use quorate_log::{Identity, RaftLog};
 use quorate_member::Core;
 use quorate_mvcc::{MemoryDb, Mvcc};
-use quorate_raft::Parts;
+use quorate_raft::{Parts, Retention};
 use quorate_seams::{
     Control, Crash, Host, Random, Seams, SharedClock, SharedDisk, SharedRandom, SimDisk,
 };
@@ -265,6 +265,11 @@ impl Cluster {
             request_timeout: plan.request_timeout,
             snapshot_after: plan.snapshot_after,
             keep_entries: plan.keep_entries,
+            // As small as segments are, so that a run passes both bounds.
+            retention: Retention {
+                snapshot_bytes: plan.segment_bytes,
+                keep_bytes: plan.segment_bytes,
+            },
             scratch: self.scratch.join(format!("member-{id}")),
         }
     }

@@ -78,6 +78,9 @@
 //! synced and not part of the chain, which the next group overwrites. Without it, nothing on disk
 //! would tell the last acknowledged group from a torn one.
 //!
+//! Behind a group that is the first in its place the writer may put zeros, which mean nothing: they
+//! only make room that later groups overwrite.
+//!
 //! A new segment is written completely (header and a state frame) and synced under a spare's name,
 //! then renamed, then its directory is synced; so a segment that exists has a whole first group. After
 //! that a **seal** is written where the old segment ends: if a sealed segment has no successor, the

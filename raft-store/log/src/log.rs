@@ -125,6 +125,12 @@ impl RaftLog {
         plan.into_iter().map(load).collect()
     }
 
+    /// The last entry with at least so many bytes of entries behind it.
+    #[must_use]
+    pub fn beyond(&self, bytes: u64) -> Option<LogIndex> {
+        self.handle.shared.lock().view.beyond(bytes)
+    }
+
     /// Saves the vote; opaque bytes, at most [`crate::MAX_CALL_BYTES`].
     ///
     /// # Errors

@@ -275,6 +275,7 @@ fn raft_options(
         request_timeout: options.request_timeout_or_default(),
         snapshot_after: options.snapshot_after,
         keep_entries: options.keep_entries,
+        retention: options.retention,
         scratch,
     }
 }

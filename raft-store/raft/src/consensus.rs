@@ -8,6 +8,7 @@ use crate::network::Network;
 use crate::options::Options;
 use crate::proposals::Proposals;
 use crate::read_index::ReadIndexes;
+use crate::retention;
 use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, SnapshotTraffic, Sums, Traffic};
 use crate::state::{State, WeakState};
@@ -21,6 +22,7 @@ use quorate_mvcc::Mvcc;
 use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
 use quorate_types::{LogIndex, MemberId, Term};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -75,6 +77,8 @@ pub(crate) struct Inner {
     /// One change of members at a time.
     pub(crate) changing: Mutex<()>,
     leadership: watch::Receiver<Leadership>,
+    /// Whether this member leads and takes part, as far as it knows: what `leadership` says, in a word.
+    pub(crate) leads: Arc<AtomicBool>,
     released: Mutex<mpsc::Receiver<()>>,
     tasks: TaskSet,
 }
@@ -94,6 +98,7 @@ impl Consensus {
         let (state, released) = State::new(parts.state);
         let (machine, applied) = StateMachine::new(state.clone(), scratch.clone());
         let shared = state.downgrade();
+        let log = parts.log.clone();
         let birth = Arc::new(Birth::new(parts.log.birth()));
         let store = LogStore::new(parts.log, state);
         let book = Arc::new(Book::default());
@@ -113,11 +118,22 @@ impl Consensus {
             .map_err(|error| Error::Start { reason: error.to_string() })?;
         let tasks = TaskSet::new();
         let (known, leadership) = watch::channel(leadership_of(&raft));
-        tasks.spawn(follow_leadership(raft.clone(), known, birth.forgotten(), book));
-        let (proposals, drive) = Proposals::new(raft.clone());
+        let leads = Arc::new(AtomicBool::new(false));
+        let follow = Follow {
+            raft: raft.clone(),
+            own: options.id,
+            forgotten: birth.forgotten(),
+            book,
+            leads: Arc::clone(&leads),
+        };
+        tasks.spawn(follow.leadership(known));
+        let clock = Arc::clone(&parts.seams.clock);
+        let (proposals, drive) = Proposals::new(raft.clone(), Arc::clone(&clock));
         tasks.spawn(drive);
+        let looking = retention::drive(raft.clone(), log, Arc::clone(&clock), options.retention);
+        tasks.spawn(looking);
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
-            let (reads, drive) = read_indexes(inner.clone());
+            let (reads, drive) = read_indexes(Arc::clone(&clock), inner.clone());
             tasks.spawn(drive);
             let every = options.timing.election_min;
             tasks.spawn(keep_births(inner.clone(), Arc::clone(&parts.seams.clock), every));
@@ -126,7 +142,7 @@ impl Consensus {
                 raft,
                 birth,
                 transport: parts.transport,
-                clock: parts.seams.clock,
+                clock,
                 scratch,
                 sums,
                 traffic,
@@ -137,6 +153,7 @@ impl Consensus {
                 reads,
                 changing: Mutex::default(),
                 leadership,
+                leads,
                 released: Mutex::new(released),
                 tasks,
             }
@@ -255,8 +272,11 @@ impl Consensus {
 }
 
 /// Asks for read indexes as long as the member lives; does not keep it alive.
-fn read_indexes(inner: Weak<Inner>) -> (ReadIndexes, impl Future<Output = ()> + Send) {
-    ReadIndexes::new(move || {
+fn read_indexes(
+    clock: SharedClock,
+    inner: Weak<Inner>,
+) -> (ReadIndexes, impl Future<Output = ()> + Send) {
+    ReadIndexes::new(clock, move || {
         let inner = inner.upgrade();
         async move { Some(Consensus { inner: inner? }.read_index().await) }
     })
@@ -280,42 +300,52 @@ fn leadership_of(raft: &Raft) -> Leadership {
     }
 }
 
-async fn follow_leadership(
+/// Follows what consensus says of itself.
+struct Follow {
     raft: Raft,
-    known: watch::Sender<Leadership>,
-    mut forgotten: watch::Receiver<Option<String>>,
+    own: MemberId,
+    forgotten: watch::Receiver<Option<String>>,
     book: Arc<Book>,
-) {
-    let mut metrics = raft.metrics();
-    let mut noted = None;
-    loop {
-        let members = Arc::clone(&metrics.borrow_watched().membership_config);
-        if *members.log_id() != noted {
-            book.note(members.nodes());
-            noted.clone_from(members.log_id());
+    leads: Arc<AtomicBool>,
+}
+
+impl Follow {
+    /// Tells who leads, until consensus ends.
+    async fn leadership(self, known: watch::Sender<Leadership>) {
+        let Self { raft, own, mut forgotten, book, leads } = self;
+        let mut metrics = raft.metrics();
+        let mut noted = None;
+        loop {
+            let members = Arc::clone(&metrics.borrow_watched().membership_config);
+            if *members.log_id() != noted {
+                book.note(members.nodes());
+                noted.clone_from(members.log_id());
+            }
+            let mut now = leadership_of(&raft);
+            if let Some(reason) = forgotten.borrow_and_update().clone() {
+                now = Leadership { leader: None, addr: None, failed: Some(reason), ..now };
+            }
+            leads.store(now.failed.is_none() && now.leader == Some(own), Ordering::Relaxed);
+            known.send_if_modified(|old| {
+                let changed = *old != now;
+                *old = now;
+                changed
+            });
+            tokio::select! {
+                biased;
+                changed = metrics.changed() => if changed.is_err() {
+                    break;
+                },
+                Ok(()) = forgotten.changed() => {}
+            }
         }
-        let mut now = leadership_of(&raft);
-        if let Some(reason) = forgotten.borrow_and_update().clone() {
-            now = Leadership { leader: None, addr: None, failed: Some(reason), ..now };
-        }
-        known.send_if_modified(|old| {
-            let changed = *old != now;
-            *old = now;
-            changed
+        leads.store(false, Ordering::Relaxed);
+        known.send_modify(|last| {
+            *last = leadership_of(&raft);
+            last.leader = None;
+            last.failed.get_or_insert_with(|| "consensus ended without a reason".to_owned());
         });
-        tokio::select! {
-            biased;
-            changed = metrics.changed() => if changed.is_err() {
-                break;
-            },
-            Ok(()) = forgotten.changed() => {}
-        }
     }
-    known.send_modify(|last| {
-        *last = leadership_of(&raft);
-        last.leader = None;
-        last.failed.get_or_insert_with(|| "consensus ended without a reason".to_owned());
-    });
 }
 
 /// Forms the cluster once every peer has said that it knows of none: a member with an empty log

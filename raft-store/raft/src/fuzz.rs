@@ -181,7 +181,7 @@ mod tests {
         let outside = [header(&[("../evil", 1)]), chunk(0, 0, b"a"), Frame::End];
         write("snapshot", "outside", &framed(outside.into()));
         write("wire", "vote", &encode_vote(&Vote::new_committed(3, 1)));
-        let proposal = Payload::Normal(Proposal(Bytes::from_static(b"command")));
+        let proposal = Payload::Normal(Proposal::of(b"command"));
         write("wire", "payload", &encode_payload(&proposal));
         write("wire", "blank", &encode_payload(&Payload::Blank));
     }

@@ -223,7 +223,7 @@ impl Consensus {
             here: &here,
             decode: |bytes| wire::decode_changed(bytes).map_err(|error| error.to_string()),
         };
-        self.at_leader(request).await?
+        self.at_leader(request, self.deadline()).await?
     }
 
     pub(crate) async fn serve_change(&self, body: Bytes) -> Attempt<Bytes> {

@@ -1,6 +1,7 @@
 //! What consensus is told at start.
 
 use crate::error::Error;
+use crate::retention::Retention;
 use openraft::{Config, SnapshotPolicy};
 use quorate_types::{ClusterId, MemberId};
 use std::collections::BTreeMap;
@@ -70,6 +71,8 @@ pub struct Options {
     pub snapshot_after: u64,
     /// Entries that stay in the log for members that lag.
     pub keep_entries: u64,
+    /// The same in bytes; whichever bound is reached first holds.
+    pub retention: Retention,
     /// Directory for state on its way in or out, on the state's file system. Emptied at start.
     pub scratch: PathBuf,
 }

@@ -18,7 +18,7 @@ fn membership() -> Membership {
 fn payloads_and_memberships_survive_the_round_trip() {
     let payloads = [
         Payload::Blank,
-        Payload::Normal(Proposal(Bytes::from_static(b"command"))),
+        Payload::Normal(Proposal::of(b"command")),
         Payload::Membership(membership()),
     ];
     for payload in payloads {
@@ -52,10 +52,7 @@ fn appends_and_replies_survive_the_round_trip() {
         vote: Vote::new_committed(2, 1),
         prev_log_id: Some(log_id(0, 0)),
         leader_commit: None,
-        entries: vec![
-            entry(1, Payload::Blank),
-            entry(2, Payload::Normal(Proposal(Bytes::from_static(b"x")))),
-        ],
+        entries: vec![entry(1, Payload::Blank), entry(2, Payload::Normal(Proposal::of(b"x")))],
     };
     let (birth, decoded) = decode_append(encode_append(&request, 5)).unwrap();
     assert_eq!(birth, 5);
