@@ -2,8 +2,8 @@
 
 use crate::db::{self, Batch, Family};
 use crate::layout::{
-    Change, Pointer, attachment_key, decode_kv, encode_current, encode_lease,
-    encode_pointer, idx_key, lease_key, parse_rev_key,
+    Change, Pointer, attachment_key, decode_kv, encode_current, encode_lease, encode_pointer,
+    idx_key, lease_key, parse_rev_key,
 };
 use crate::meta::Meta;
 use crate::overlay::Overlay;
