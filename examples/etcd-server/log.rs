@@ -23,7 +23,6 @@ pub(crate) fn start(options: &LogOptions) -> io::Result<()> {
         .with_env_filter(EnvFilter::new(filter))
         .event_format(Format { json: options.json })
         .with_writer(outputs)
-        .with_ansi(false)
         .init();
     Ok(())
 }

@@ -62,7 +62,7 @@ impl Listener {
     /// # Errors
     /// As the operating system says, or there is an encrypted URL and no certificate.
     pub async fn bind_urls(urls: &[Url], tls: Option<ServerTls>) -> Result<Self, ListenError> {
-        let sockets = Sockets::bind(urls, tls).await?;
+        let sockets = Sockets::bind(urls, tls).await?.for_old_clients();
         let addr = sockets.addr().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
         Ok(Self { sockets, addr })
     }
@@ -161,7 +161,11 @@ fn services(context: &Context) -> Routes {
 /// Everything that is served: the services, the gateway before them, and plain HTTP.
 fn routes(context: &Context, calls: &CallsLayer) -> Routes {
     let grpc = services(context);
-    let gateway = gateway::router(&calls.layer(grpc.clone()), &context.descriptors);
+    let gateway = gateway::router(
+        &calls.layer(grpc.clone()),
+        &context.descriptors,
+        context.options.max_streams,
+    );
     let plain =
         http::routes(context).merge(gateway).layer(axum::middleware::from_fn(http::allow_origins));
     Routes::from(grpc.into_axum_router().merge(plain).fallback(unknown)).prepare()

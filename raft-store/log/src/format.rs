@@ -20,7 +20,8 @@
 //! | 56..64 | number of the segment's first group |
 //! | 64..72 | length of the file |
 //! | 72..76 | chain seed: the chain value at the end of the segment before; 0 in the first one |
-//! | 76..128 | zeros |
+//! | 76..84 | birth: the same in all segments of a log, drawn when it was made; 0 if nobody said |
+//! | 84..128 | zeros |
 //!
 //! Group header, 64 bytes:
 //!
@@ -93,7 +94,7 @@
 //! Noticed as damage: any wrong byte before the last group; in the last group if a mark, a seal
 //! or a later group proves it; a missing or shortened file, except all of them. Not noticed: the last
 //! acknowledged group wiped together with its mark; the whole directory emptied or put back to an
-//! older copy. A payload that imitates group headers can only turn a torn tail into a refusal.
+//! older copy. An emptied directory gets a log of another birth, by which the other members notice. A payload that imitates group headers can only turn a torn tail into a refusal.
 
 mod encode;
 mod fields;

@@ -312,6 +312,7 @@ fn start(
         first_group: tail.number,
         capacity,
         seed: tail.chain,
+        birth: home.options.birth,
     }
     .encode();
     let tail = Tail { segment: sequence, offset: SEGMENT_HEADER as u64, chain, ..tail };

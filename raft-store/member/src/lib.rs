@@ -26,9 +26,9 @@
 //! # Ok(()) }
 //! ```
 
-mod authorized;
 #[cfg(feature = "node")]
 mod alone;
+mod authorized;
 #[cfg(feature = "node")]
 mod backup;
 mod custom;
@@ -55,12 +55,12 @@ mod store;
 mod sweep;
 mod watching;
 
+#[cfg(feature = "node")]
+pub use alone::force_new_cluster;
 pub use authorized::Authorized;
 #[cfg(feature = "node")]
 pub use backup::{LoadFailure, Restore, restore, restore_with};
 pub use custom::Executed;
-#[cfg(feature = "node")]
-pub use alone::force_new_cluster;
 #[cfg(feature = "node")]
 pub use data_dir::owner;
 #[cfg(feature = "node")]

@@ -54,7 +54,8 @@ pub struct MemberOptions {
     /// Address for member-to-member traffic. Port 0 takes any free port, for a cluster of one.
     pub listen: SocketAddr,
     /// The members that form the cluster and their addresses (`host:port`), this one included.
-    /// Empty: a cluster of one.
+    /// Empty: a cluster of one. All of them must be up once, for the cluster to form; after that a
+    /// majority is enough.
     pub peers: BTreeMap<MemberId, String>,
     /// Whether this member waits to be taken in by an existing cluster instead of forming one with
     /// its peers. Without effect once it has run.

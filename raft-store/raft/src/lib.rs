@@ -9,6 +9,8 @@
 
 mod alone;
 mod backup;
+mod births;
+mod book;
 mod consensus;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]

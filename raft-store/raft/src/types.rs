@@ -94,6 +94,8 @@ pub(crate) struct Node {
     pub(crate) client_urls: Vec<String>,
     /// Whether it is to have a vote once it has caught up.
     pub(crate) joining: bool,
+    /// The birth of its log; 0 until the leader has recorded it. See `births`.
+    pub(crate) birth: u64,
 }
 
 impl Node {

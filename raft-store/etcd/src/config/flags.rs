@@ -221,7 +221,7 @@ const CLUSTERING: &[Flag] = &[
         Kind::Choice(&["periodic", "revision"]),
         "Whether that is a time (hours without a unit) or a number of revisions.",
     ),
-    absent("enable-v2", "false", Kind::Switch, NO_V2),
+    idle("enable-v2", "false", Kind::Switch, NO_V2),
     idle("v2-deprecation", "write-only", Kind::Text, NO_V2),
 ];
 

@@ -6,6 +6,8 @@ use futures::{Stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::codegen::http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
@@ -21,7 +23,11 @@ const KEPT: [&str; 2] = ["authorization", "grpc-timeout"];
 
 /// What calls are made of, and to.
 #[derive(Clone, Debug)]
-pub(super) struct Caller(pub(super) Calls<Routes>);
+pub(super) struct Caller {
+    pub(super) calls: Calls<Routes>,
+    /// For so many calls at a time.
+    pub(super) room: Arc<Semaphore>,
+}
 
 /// Messages that answer a call.
 pub(super) struct Messages {
@@ -29,6 +35,8 @@ pub(super) struct Messages {
     bytes: BytesMut,
     ready: VecDeque<Bytes>,
     over: bool,
+    /// Its place among the calls, until it is over.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Caller {
@@ -39,12 +47,14 @@ impl Caller {
         headers: &HeaderMap,
         messages: impl Stream<Item = Vec<u8>> + Send + 'static,
     ) -> Result<Messages, Status> {
+        // It is closed by nobody.
+        let place = Arc::clone(&self.room).acquire_owned().await.ok();
         let frames = messages.map(|message| Ok::<_, Status>(Frame::data(framed(&message))));
         let mut request = Request::post(uri(path)?)
             .body(Body::new(StreamBody::new(frames)))
             .map_err(|error| Status::internal(error.to_string()))?;
         *request.headers_mut() = metadata(headers);
-        let Ok(response) = self.0.call(request).await;
+        let Ok(response) = self.calls.call(request).await;
         if let Some(failed) = Status::from_header_map(response.headers())
             && failed.code() != Code::Ok
         {
@@ -55,6 +65,7 @@ impl Caller {
             bytes: BytesMut::new(),
             ready: VecDeque::new(),
             over: false,
+            _place: place,
         })
     }
 }

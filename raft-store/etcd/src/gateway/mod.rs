@@ -25,6 +25,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use json::Values;
 use prost_reflect::MethodDescriptor;
 use quorate_types::limits::MAX_REQUEST_BYTES;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::codegen::http::{HeaderName, HeaderValue, StatusCode, header};
 use tonic::service::Routes;
@@ -40,12 +42,17 @@ const TOLD: (HeaderName, HeaderValue) = (
 );
 
 /// The routes of all methods that are described.
-pub(crate) fn router(calls: &Calls<Routes>, descriptors: &Descriptors) -> Router {
+///
+/// As in etcd, all requests together are one client of the services: more than `most` at a time wait.
+pub(crate) fn router(calls: &Calls<Routes>, descriptors: &Descriptors, most: u32) -> Router {
     let mut router = Router::new();
+    let most = usize::try_from(most).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+    let room = Arc::new(Semaphore::new(most));
     for (path, method) in ROUTES {
         let Some(descriptor) = descriptors.method(method) else { continue };
         for prefix in PREFIXES {
-            let (caller, descriptor) = (Caller(calls.clone()), descriptor.clone());
+            let caller = Caller { calls: calls.clone(), room: Arc::clone(&room) };
+            let descriptor = descriptor.clone();
             let handler = move |request: Request| {
                 let gate =
                     Gate { caller: caller.clone(), path: method, method: descriptor.clone() };

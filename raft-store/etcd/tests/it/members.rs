@@ -58,7 +58,8 @@ impl Started {
     }
 
     async fn names(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.members().await.into_iter().map(|member| member.name).collect();
+        let mut names: Vec<_> =
+            self.members().await.into_iter().map(|member| member.name).collect();
         names.sort();
         names
     }
@@ -117,7 +118,8 @@ async fn a_learner_is_promoted_moved_and_removed_over_the_wire() {
         match a.cluster().await.member_promote(request).await {
             Ok(_) => true,
             Err(early) => {
-                let wait = "etcdserver: can only promote a learner member which is in sync with leader";
+                let wait =
+                    "etcdserver: can only promote a learner member which is in sync with leader";
                 assert_eq!(early.message(), wait);
                 false
             }

@@ -54,17 +54,20 @@ struct NodeMsg {
     client_urls: Vec<String>,
     #[prost(bool, tag = "5")]
     joining: bool,
+    /// The birth of the member's log; 0 until it is known.
+    #[prost(fixed64, tag = "6")]
+    birth: u64,
 }
 
 impl NodeMsg {
     fn of(member: u64, node: &Node) -> Self {
-        let Node { addr, name, client_urls, joining } = node.clone();
-        Self { member, addr, name, client_urls, joining }
+        let Node { addr, name, client_urls, joining, birth } = node.clone();
+        Self { member, addr, name, client_urls, joining, birth }
     }
 
     fn split(self) -> (u64, Node) {
-        let Self { member, addr, name, client_urls, joining } = self;
-        (member, Node { addr, name, client_urls, joining })
+        let Self { member, addr, name, client_urls, joining, birth } = self;
+        (member, Node { addr, name, client_urls, joining, birth })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{Caller, Socket, Url};
 use crate::tls::ServerTls;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use quorate_seams::{SharedClock, spawn_detached, timeout};
 use std::collections::BTreeMap;
 use std::io;
@@ -57,6 +57,7 @@ pub struct Sockets {
     urls: Vec<Url>,
     addr: Option<SocketAddr>,
     tls: Option<Arc<ServerTls>>,
+    mended: bool,
 }
 
 impl Sockets {
@@ -95,7 +96,14 @@ impl Sockets {
             first = first.or(addr);
             bound.push((socket, takes));
         }
-        Ok(Self { bound, urls: told, addr: first, tls: tls.map(Arc::new) })
+        Ok(Self { bound, urls: told, addr: first, tls: tls.map(Arc::new), mended: false })
+    }
+
+    /// Takes clients that send a whole URL where HTTP/2 wants a host, as `etcdctl` up to 3.4 does.
+    #[must_use]
+    pub fn for_old_clients(mut self) -> Self {
+        self.mended = true;
+        self
     }
 
     /// The addresses, with the ports that were taken.
@@ -119,12 +127,16 @@ impl Sockets {
         alive: watch::Receiver<()>,
     ) -> impl Stream<Item = io::Result<Socket>> + use<> {
         let (accepted, connections) = mpsc::channel(BACKLOG);
+        let mended = self.mended;
         for (bound, takes) in self.bound {
             let tls = self.tls.clone();
             let door = Door { takes, tls, clock: Arc::clone(&clock), alive: alive.clone() };
             drop(spawn_detached(door.run(bound, accepted.clone())));
         }
-        ReceiverStream::new(connections)
+        ReceiverStream::new(connections).map(move |socket: io::Result<Socket>| match mended {
+            true => socket.map(Socket::mended),
+            false => socket,
+        })
     }
 }
 

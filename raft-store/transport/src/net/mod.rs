@@ -1,6 +1,7 @@
 //! Sockets that members and clients are served on, and connections to members: TCP or Unix, plain or
 //! under TLS.
 
+mod authority;
 mod dial;
 mod listen;
 mod socket;

@@ -3,8 +3,10 @@
 //! tonic serves each connection in a task of its own that outlives the accepting one; a shared
 //! signal makes every read and write of every connection fail instead.
 
+use super::authority::Mender;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -38,6 +40,16 @@ pub struct Socket {
     caller: Caller,
     ended: BoxFuture<'static, ()>,
     over: bool,
+    /// Looks at the beginning, while it lasts.
+    mending: Option<Mending>,
+}
+
+/// The beginning of a connection.
+#[derive(Debug, Default)]
+struct Mending {
+    mender: Mender,
+    /// What may pass and has not been read yet.
+    ready: VecDeque<u8>,
 }
 
 impl fmt::Debug for Socket {
@@ -54,7 +66,38 @@ impl Socket {
     ) -> Self {
         // A change is the signal; an error says that the server is gone.
         let ended = async move { drop(alive.changed().await) }.boxed();
-        Self { stream, caller, ended, over: false }
+        Self { stream, caller, ended, over: false, mending: None }
+    }
+
+    /// Takes URLs for authorities, see [`Mender`].
+    pub(crate) fn mended(mut self) -> Self {
+        self.mending = Some(Mending::default());
+        self
+    }
+
+    /// Reads through the mender.
+    fn poll_mended(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let Some(Mending { mender, ready }) = &mut self.mending else {
+                return Pin::new(&mut self.stream).poll_read(cx, buf);
+            };
+            if !ready.is_empty() {
+                let count = ready.len().min(buf.remaining());
+                buf.put_slice(&ready.drain(..count).collect::<Vec<_>>());
+                return Poll::Ready(Ok(()));
+            }
+            if mender.is_done() {
+                self.mending = None;
+                continue;
+            }
+            let mut space = [0; 2048];
+            let mut read = ReadBuf::new(&mut space);
+            std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            ready.extend(match read.filled() {
+                [] => mender.release(Vec::new()),
+                bytes => mender.pass(bytes),
+            });
+        }
     }
 
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -72,7 +115,7 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        self.poll_mended(cx, buf)
     }
 }
 
