@@ -1,5 +1,6 @@
 //! What goes wrong in a run, within what a store must bear.
 
+use crate::admin::Operator;
 use crate::cluster::{Cluster, Health};
 use crate::net::{Weather, host_of};
 use quorate_seams::disk::Disk;
@@ -37,6 +38,8 @@ enum Fault {
     Skew,
     Transfer,
     Restart,
+    Members,
+    Wipe,
     Flush,
     Snapshot,
 }
@@ -78,6 +81,8 @@ impl Chaos {
             (on.skew, Fault::Skew),
             (on.transfer, Fault::Transfer),
             (on.restart, Fault::Restart),
+            (on.members, Fault::Members),
+            (on.wipe, Fault::Wipe),
             (true, Fault::Flush),
             (true, Fault::Snapshot),
         ];
@@ -113,6 +118,11 @@ impl Chaos {
             Fault::Skew => self.skew(),
             Fault::Transfer => self.transfer().await,
             Fault::Restart => self.restart().await,
+            Fault::Members => {
+                let (cluster, random) = (Arc::clone(&self.cluster), Arc::clone(&self.random));
+                Operator { cluster, random }.change().await;
+            }
+            Fault::Wipe => self.wipe().await,
             Fault::Flush => {
                 if let Some(id) = self.any() {
                     self.cluster.flush_state(id);
@@ -155,17 +165,21 @@ impl Chaos {
         let one = if self.random.below(2) == 0 { leader.unwrap_or(any) } else { any };
         let pairs: Vec<(MemberId, MemberId)> =
             ids.iter().flat_map(|a| ids.iter().map(|b| (*a, *b))).filter(|(a, b)| a != b).collect();
-        let half = ids.len() as u64 / 2;
-        let count = ids.len() as u64;
+        let half = ids.len() / 2;
+        let count = ids.len();
+        let place = |id: MemberId| ids.iter().position(|it| *it == id).unwrap_or(0);
         let kind = self.random.below(5);
         let cut = |&(from, to): &(MemberId, MemberId)| match kind {
             0 => from == one || to == one,
             1 => from == one,
             2 => to == one,
-            3 => (from.0 <= half) != (to.0 <= half),
+            3 => (place(from) <= half) != (place(to) <= half),
             // Everyone talks to its neighbours only; with three members one pair is apart.
             _ if count == 3 => from != one && to != one,
-            _ => !matches!((from.0 + count - to.0) % count, d if d == 1 || d == count - 1),
+            _ => {
+                let apart = (place(from) + count - place(to)) % count;
+                apart != 1 && apart != count - 1
+            }
         };
         pairs.into_iter().filter(cut).collect()
     }
@@ -315,11 +329,11 @@ impl Chaos {
     /// newest segment is left alone: in its last group rot cannot be told from a torn write.
     async fn rot(&self) {
         let Some(id) = self.any() else { return };
+        let spare = self.cluster.can_spare_one();
         let disk = {
             let mut nodes = self.cluster.nodes();
-            let rotten = nodes.values().filter(|node| node.rotten).count();
             let Some(node) = nodes.get_mut(&id) else { return };
-            if !node.rotten && rotten >= self.cluster.spare() {
+            if !node.rotten && !spare {
                 return;
             }
             node.rotten = true;
@@ -342,6 +356,22 @@ impl Chaos {
         if self.random.below(2) == 0 {
             self.bounce(id).await;
         }
+    }
+
+    /// Empties the disk of a member whose log the others know, and starts it under its old id.
+    async fn wipe(&self) {
+        let Some(id) = self.victim().filter(|_| self.cluster.can_spare_one()) else { return };
+        let up = self.cluster.with_health(Health::Up);
+        let cores = up.into_iter().filter_map(|it| self.cluster.core(it));
+        let known = cores.map(|(core, _)| core.consensus().recognises(id)).all(|known| known);
+        let voter = self.cluster.nodes().get(&id).is_some_and(|node| node.voter && !node.rotten);
+        if !known || !voter {
+            return;
+        }
+        self.cluster.take_down(id, self.kind());
+        self.cluster.wipe(id);
+        self.wait(5, 300).await;
+        self.cluster.start(id);
     }
 
     /// Ends every fault and starts whoever can be started.

@@ -6,13 +6,15 @@ use crate::plan::Plan;
 use quorate_log::{Identity, RaftLog};
 use quorate_member::Core;
 use quorate_mvcc::{MemoryDb, Mvcc};
-use quorate_raft::Parts;
+use quorate_raft::{Parts, Retention};
 use quorate_seams::{
     Control, Crash, Host, Random, Seams, SharedClock, SharedDisk, SharedRandom, SimDisk,
 };
+use quorate_store::Store;
 use quorate_types::{ClusterId, MemberId, Term};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const CLUSTER: ClusterId = ClusterId(7);
@@ -23,24 +25,61 @@ pub(crate) enum Health {
     Down,
     Starting,
     Up,
-    /// Its durable bytes were damaged, it noticed and stays away.
+    /// Its durable bytes were damaged or gone, it noticed and stays away.
     Lost,
+    /// Its operator took it out of the cluster and its machine away.
+    Gone,
 }
 
 /// One member's machine.
 pub(crate) struct Node {
     pub(crate) disk: SimDisk,
     db: Arc<MemoryDb>,
+    pub(crate) addr: String,
+    /// Whether it was added to a running cluster.
+    joins: bool,
+    /// Whether it is known to have a vote.
+    pub(crate) voter: bool,
     pub(crate) health: Health,
     /// Grows with every start.
     pub(crate) incarnation: u64,
     /// Whether durable bytes have been damaged.
     pub(crate) rotten: bool,
+    /// Whether its disk was emptied.
+    pub(crate) wiped: bool,
     /// Whether its disk has faults that may end it.
     pub(crate) ailing: bool,
     /// Whether its operator is stopping it.
     pub(crate) stopping: bool,
     pub(crate) core: Option<Core>,
+}
+
+impl Node {
+    fn new(addr: String, joins: bool) -> Self {
+        Self {
+            disk: SimDisk::new(),
+            db: Arc::new(MemoryDb::new()),
+            addr,
+            joins,
+            voter: !joins,
+            health: Health::Down,
+            incarnation: 0,
+            rotten: false,
+            wiped: false,
+            ailing: false,
+            stopping: false,
+            core: None,
+        }
+    }
+
+    /// Whether durable bytes are wrong or gone.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.rotten || self.wiped || self.health == Health::Lost
+    }
+}
+
+fn first_addr(id: MemberId) -> String {
+    format!("member-{id}:1")
 }
 
 /// All members of a run.
@@ -51,6 +90,8 @@ pub(crate) struct Cluster {
     pub(crate) net: Arc<Net>,
     pub(crate) random: SharedRandom,
     pub(crate) findings: Findings,
+    /// Whether the operator is changing who belongs to it.
+    pub(crate) changing: AtomicBool,
     scratch: PathBuf,
     nodes: Mutex<BTreeMap<MemberId, Node>>,
     leaders: Mutex<BTreeMap<Term, MemberId>>,
@@ -64,17 +105,8 @@ impl Cluster {
         net: Arc<Net>,
         scratch: &Path,
     ) -> Arc<Self> {
-        let node = |_| Node {
-            disk: SimDisk::new(),
-            db: Arc::new(MemoryDb::new()),
-            health: Health::Down,
-            incarnation: 0,
-            rotten: false,
-            ailing: false,
-            stopping: false,
-            core: None,
-        };
-        let nodes = (1..=plan.members).map(|id| (MemberId(id), node(id))).collect();
+        let ids = (1..=plan.members).map(MemberId);
+        let nodes = ids.map(|id| (id, Node::new(first_addr(id), false))).collect();
         let clock = control.clock(Host::HARNESS);
         Arc::new(Self {
             plan,
@@ -83,6 +115,7 @@ impl Cluster {
             net,
             random,
             findings: Findings::default(),
+            changing: AtomicBool::new(false),
             scratch: scratch.to_owned(),
             nodes: Mutex::new(nodes),
             leaders: Mutex::default(),
@@ -93,8 +126,40 @@ impl Cluster {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Every member that has not been taken away.
     pub(crate) fn ids(&self) -> Vec<MemberId> {
-        (1..=self.plan.members).map(MemberId).collect()
+        let nodes = self.nodes();
+        let here = nodes.iter().filter(|(_, node)| node.health != Health::Gone);
+        here.map(|(id, _)| *id).collect()
+    }
+
+    /// The highest id that a member has had.
+    pub(crate) fn newest_id(&self) -> u64 {
+        self.nodes().keys().next_back().map_or(0, |id| id.0)
+    }
+
+    /// An empty machine for a new member.
+    pub(crate) fn add_machine(&self) -> (MemberId, String) {
+        let id = MemberId(self.newest_id() + 1);
+        let addr = first_addr(id);
+        self.nodes().insert(id, Node::new(addr.clone(), true));
+        (id, addr)
+    }
+
+    /// Takes away the machine of a member that was removed.
+    pub(crate) fn retire(&self, id: MemberId) {
+        self.take_down(id, Crash::KeepAll);
+        if let Some(node) = self.nodes().get_mut(&id) {
+            node.health = Health::Gone;
+        }
+    }
+
+    /// The members with a vote, and how many of all members are damaged.
+    pub(crate) fn voters_and_damaged(&self) -> (Vec<MemberId>, usize) {
+        let nodes = self.nodes();
+        let here = || nodes.iter().filter(|(_, node)| node.health != Health::Gone);
+        let voters = here().filter(|(_, node)| node.voter).map(|(id, _)| *id).collect();
+        (voters, here().filter(|(_, node)| node.is_damaged()).count())
     }
 
     /// The members that are in a state of health.
@@ -117,9 +182,10 @@ impl Cluster {
         self.core(id).map(|(core, incarnation)| (id, core, incarnation))
     }
 
-    /// How many members may be lost for good.
-    pub(crate) fn spare(&self) -> usize {
-        usize::try_from((self.plan.members - 1) / 2).unwrap_or(0)
+    /// Whether one more member may be damaged for good.
+    pub(crate) fn can_spare_one(&self) -> bool {
+        let (voters, damaged) = self.voters_and_damaged();
+        !self.changing.load(Ordering::Relaxed) && damaged * 2 + 2 < voters.len()
     }
 
     /// Starts a member from what its machine holds; runs as the member's host.
@@ -170,6 +236,7 @@ impl Cluster {
             segment_bytes: self.plan.segment_bytes,
             cache_bytes: self.plan.cache_bytes,
             spare_segments: 2,
+            birth: self.random.next_u64(),
         };
         RaftLog::open(disk, Path::new("/data/log"), identity, options).map_err(
             |error| match error {
@@ -183,15 +250,26 @@ impl Cluster {
 
     fn raft_options(&self, id: MemberId) -> quorate_raft::Options {
         let plan = &self.plan;
+        let (joins, addr) =
+            self.nodes().get(&id).map(|node| (node.joins, node.addr.clone())).unwrap_or_default();
+        let first = if joins { id.0..=id.0 } else { 1..=plan.members };
+        let mut peers: BTreeMap<_, _> =
+            first.map(MemberId).map(|id| (id, first_addr(id))).collect();
+        peers.insert(id, addr);
         quorate_raft::Options {
-            form: true,
+            form: !joins,
             cluster: CLUSTER,
             id,
-            peers: self.ids().into_iter().map(|id| (id, format!("member-{id}:1"))).collect(),
+            peers,
             timing: plan.timing,
             request_timeout: plan.request_timeout,
             snapshot_after: plan.snapshot_after,
             keep_entries: plan.keep_entries,
+            // As small as segments are, so that a run passes both bounds.
+            retention: Retention {
+                snapshot_bytes: plan.segment_bytes,
+                keep_bytes: plan.segment_bytes,
+            },
             scratch: self.scratch.join(format!("member-{id}")),
         }
     }
@@ -203,7 +281,7 @@ impl Cluster {
         };
         match started {
             Ok(core) => {
-                self.net.connect(id, core.service());
+                self.net.connect(id, node.addr.clone(), core.service());
                 node.core = Some(core.clone());
                 node.health = Health::Up;
                 drop(nodes);
@@ -248,12 +326,34 @@ impl Cluster {
         }
     }
 
+    /// How every member stands, for reports.
+    pub(crate) fn stand(&self) -> String {
+        let nodes = self.nodes();
+        let stand = nodes.iter().map(|(id, node)| {
+            let status = node.core.as_ref().map(|core| {
+                let status = core.status();
+                let applied = *core.consensus().applied().borrow();
+                let failed = core.consensus().leadership().borrow().failed.clone();
+                let members = core.members();
+                (applied, status.revision, status.term, status.leader, failed, members)
+            });
+            format!("member {id} at {} {:?} {status:?}", node.addr, node.health)
+        });
+        stand.collect::<Vec<_>>().join("; ")
+    }
+
     /// How many terms have had a leader.
     pub(crate) fn terms(&self) -> usize {
         self.leaders.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn gave_up(&self, id: MemberId, reason: &str) {
+    fn gave_up(self: &Arc<Self>, id: MemberId, reason: &str) {
+        if self.nodes().get(&id).is_some_and(|node| node.wiped) {
+            let cluster = Arc::clone(self);
+            // From outside: the host that notices is the one that ends.
+            drop(self.control.spawn_on(Host::HARNESS, async move { cluster.lose(id) }));
+            return;
+        }
         let excused =
             self.nodes().get(&id).is_some_and(|node| node.ailing || node.rotten || node.stopping);
         if !excused {
@@ -267,7 +367,10 @@ impl Cluster {
         let seed = self.random.next_u64();
         let taken = {
             let mut nodes = self.nodes();
-            let Some(node) = nodes.get_mut(&id).filter(|node| node.health != Health::Lost) else {
+            let Some(node) = nodes
+                .get_mut(&id)
+                .filter(|node| !matches!(node.health, Health::Lost | Health::Gone))
+            else {
                 return;
             };
             // Killed before anything is dropped: no destructor writes any more.
@@ -282,6 +385,23 @@ impl Cluster {
         let inbound = self.net.disconnect(id);
         self.control.crash(host);
         self.control.act_as_dying(host, || drop((inbound, taken)));
+    }
+
+    /// A member has found that it is not the one that the cluster knows.
+    fn lose(&self, id: MemberId) {
+        self.take_down(id, Crash::KeepAll);
+        if let Some(node) = self.nodes().get_mut(&id).filter(|it| it.health == Health::Down) {
+            node.health = Health::Lost;
+        }
+    }
+
+    /// Exchanges a member's disk for an empty one, while it is down.
+    pub(crate) fn wipe(&self, id: MemberId) {
+        if let Some(node) = self.nodes().get_mut(&id).filter(|it| it.health == Health::Down) {
+            node.disk = SimDisk::new();
+            node.db = Arc::new(MemoryDb::new());
+            node.wiped = true;
+        }
     }
 
     /// Makes the state of a member durable as far as it is, behind its back, as a database does.

@@ -14,6 +14,7 @@
 //! assert_eq!(quorate_sim::run(7).hash, report.hash);
 //! ```
 
+mod admin;
 mod chaos;
 mod check;
 mod clients;

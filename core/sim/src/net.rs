@@ -10,7 +10,7 @@ mod transport;
 
 pub(crate) use transport::SimTransport;
 
-use quorate_raft::Inbound;
+use quorate_raft::{Inbound, Peer};
 use quorate_seams::{Control, Host, SharedClock, SharedRandom};
 use quorate_types::MemberId;
 use std::collections::BTreeMap;
@@ -49,7 +49,8 @@ impl Default for Weather {
 
 #[derive(Default)]
 struct State {
-    up: BTreeMap<MemberId, Arc<dyn Inbound>>,
+    /// Who listens, and at which address.
+    up: BTreeMap<MemberId, (String, Arc<dyn Inbound>)>,
     links: BTreeMap<(MemberId, MemberId), Link>,
     weather: Weather,
 }
@@ -73,13 +74,13 @@ impl Net {
     }
 
     /// Lets a member be called.
-    pub(crate) fn connect(&self, member: MemberId, inbound: Arc<dyn Inbound>) {
-        self.lock().up.insert(member, inbound);
+    pub(crate) fn connect(&self, member: MemberId, addr: String, inbound: Arc<dyn Inbound>) {
+        self.lock().up.insert(member, (addr, inbound));
     }
 
     /// The member is gone; what it served must be dropped as its host.
     pub(crate) fn disconnect(&self, member: MemberId) -> Option<Arc<dyn Inbound>> {
-        self.lock().up.remove(&member)
+        self.lock().up.remove(&member).map(|(_, inbound)| inbound)
     }
 
     pub(crate) fn set_weather(&self, weather: Weather) {
@@ -98,8 +99,10 @@ impl Net {
         state.weather = Weather::default();
     }
 
-    fn inbound(&self, member: MemberId) -> Option<Arc<dyn Inbound>> {
-        self.lock().up.get(&member).cloned()
+    fn inbound(&self, to: &Peer) -> Option<Arc<dyn Inbound>> {
+        let state = self.lock();
+        let (_, inbound) = state.up.get(&to.id).filter(|(addr, _)| *addr == to.addr)?;
+        Some(Arc::clone(inbound))
     }
 
     fn is_cut(&self, from: MemberId, to: MemberId) -> bool {

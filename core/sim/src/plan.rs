@@ -22,6 +22,10 @@ pub(crate) struct Faults {
     pub(crate) skew: bool,
     pub(crate) transfer: bool,
     pub(crate) restart: bool,
+    /// Members come, go and move.
+    pub(crate) members: bool,
+    /// Directories are emptied.
+    pub(crate) wipe: bool,
 }
 
 /// Everything that is fixed for a run.
@@ -83,12 +87,14 @@ impl Plan {
             compact_every: ms(pick(random, &[150, 700, 4000])),
             choice: pick(random, &[Choice::Any, Choice::Any, Choice::Fifo, Choice::Lifo]),
             slack: Duration::from_micros(pick(random, &[1, 300, 3000])),
-            faults: Self::faults(random),
+            faults: Self::faults(random, seed),
             fault_gap: ms(pick(random, &[120, 300, 900])),
         }
     }
 
-    fn faults(random: &dyn Random) -> Faults {
+    fn faults(random: &dyn Random, seed: u64) -> Faults {
+        // Drawn apart, so that the rest of every plan stays what it was before there were these.
+        let apart = SeededRandom::new(seed ^ 0x6d65_6d62);
         let quiet = random.below(20) == 0;
         let on = |percent| !quiet && random.below(100) < percent;
         Faults {
@@ -106,6 +112,8 @@ impl Plan {
             skew: on(40),
             transfer: on(25),
             restart: on(20),
+            members: !quiet && apart.below(100) < 35,
+            wipe: !quiet && apart.below(100) < 25,
         }
     }
 }

@@ -100,6 +100,9 @@ impl Run {
         cluster.clock.sleep(Duration::from_millis(200)).await;
         self.chaos.heal();
         cluster.clock.sleep(Duration::from_millis(600)).await;
+        while cluster.changing.load(Ordering::Relaxed) && !cluster.findings.any() {
+            cluster.clock.sleep(Duration::from_millis(50)).await;
+        }
         self.stop.store(true, Ordering::Relaxed);
         self.settle().await;
         self.observed.store(true, Ordering::Relaxed);
@@ -205,9 +208,11 @@ impl Run {
                 return;
             }
             if !equal && now >= healed + CONVERGENCE + LEASES_END {
-                cluster
-                    .findings
-                    .violation(format!("no convergence after healing: {}", self.stand()));
+                cluster.findings.violation(format!(
+                    "no convergence after healing: {}; observed {}",
+                    cluster.stand(),
+                    position(&self.history)
+                ));
                 return;
             }
             if cluster.findings.any() {
@@ -234,22 +239,6 @@ impl Run {
         first.2
             && stands.all(|stand| stand == first)
             && position(&self.history) == first.1.max(Revision(1))
-    }
-
-    fn stand(&self) -> String {
-        let cluster = &self.cluster;
-        let nodes = cluster.nodes();
-        let stand = nodes.iter().map(|(id, node)| {
-            let status = node.core.as_ref().map(|core| {
-                let status = core.status();
-                let applied = *core.consensus().applied().borrow();
-                let failed = core.consensus().leadership().borrow().failed.clone();
-                (applied, status.revision, status.term, status.leader, failed)
-            });
-            format!("member {id} {:?} {status:?}", node.health)
-        });
-        let stand: Vec<String> = stand.collect();
-        format!("{}; observed {}", stand.join("; "), position(&self.history))
     }
 
     fn report(&self, world: &World, undecided: u64) -> Report {

@@ -36,7 +36,7 @@ fn seeds_37_to_48_are_clean() {
 /// Seeds that have found a bug: it stays fixed. What they found is in `regressions.md`.
 #[test]
 fn seeds_that_found_something_are_clean() {
-    for seed in [1000, 1086, 1296] {
+    for seed in [26, 29, 69, 85, 1000, 1086, 1296] {
         assert_eq!(run(seed).violations, Vec::<String>::new(), "replay with SEED={seed} make sim");
     }
 }

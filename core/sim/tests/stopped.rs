@@ -6,7 +6,7 @@ use futures::stream::BoxStream;
 use quorate_log::{Identity, RaftLog};
 use quorate_member::{Core, Timing};
 use quorate_mvcc::{MemoryDb, Mvcc};
-use quorate_raft::{CallError, Method, Options, Parts, Peer, Transport};
+use quorate_raft::{CallError, Method, Options, Parts, Peer, Retention, Transport};
 use quorate_seams::{Host, Seams, SimDisk, World};
 use quorate_store::{RangeRequest, Store, Txn};
 use quorate_types::{ClusterId, MemberId};
@@ -59,6 +59,7 @@ async fn start(world: &World, scratch: &Path) -> Result<Core, Box<dyn std::error
         request_timeout: Duration::from_secs(5),
         snapshot_after: 100,
         keep_entries: 100,
+        retention: Retention::default(),
         scratch: scratch.to_owned(),
     };
     let parts = Parts { log, state, transport: Arc::new(Nobody), seams };

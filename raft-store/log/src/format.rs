@@ -20,7 +20,8 @@
 //! | 56..64 | number of the segment's first group |
 //! | 64..72 | length of the file |
 //! | 72..76 | chain seed: the chain value at the end of the segment before; 0 in the first one |
-//! | 76..128 | zeros |
+//! | 76..84 | birth: the same in all segments of a log, drawn when it was made; 0 if nobody said |
+//! | 84..128 | zeros |
 //!
 //! Group header, 64 bytes:
 //!
@@ -77,6 +78,9 @@
 //! synced and not part of the chain, which the next group overwrites. Without it, nothing on disk
 //! would tell the last acknowledged group from a torn one.
 //!
+//! Behind a group that is the first in its place the writer may put zeros, which mean nothing: they
+//! only make room that later groups overwrite.
+//!
 //! A new segment is written completely (header and a state frame) and synced under a spare's name,
 //! then renamed, then its directory is synced; so a segment that exists has a whole first group. After
 //! that a **seal** is written where the old segment ends: if a sealed segment has no successor, the
@@ -90,7 +94,7 @@
 //! Noticed as damage: any wrong byte before the last group; in the last group if a mark, a seal
 //! or a later group proves it; a missing or shortened file, except all of them. Not noticed: the last
 //! acknowledged group wiped together with its mark; the whole directory emptied or put back to an
-//! older copy. A payload that imitates group headers can only turn a torn tail into a refusal.
+//! older copy. An emptied directory gets a log of another birth, by which the other members notice. A payload that imitates group headers can only turn a torn tail into a refusal.
 
 mod encode;
 mod fields;

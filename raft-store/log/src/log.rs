@@ -34,6 +34,7 @@ pub struct RaftLog {
 struct Handle {
     shared: Arc<Shared>,
     home: Home,
+    birth: u64,
     thread: Thread,
 }
 
@@ -54,14 +55,21 @@ impl RaftLog {
             return Err(Error::Options { segment_bytes });
         }
         let home = Home { disk, dir: dir.to_path_buf(), identity, options };
-        let Recovered { segments, carried, view, files } = recovery::open(home.clone())?;
+        let Recovered { segments, carried, view, files, birth } = recovery::open(home.clone())?;
         let (vote, committed) = (carried.vote.clone(), carried.committed);
         let inner = Inner::new(view, vote, committed, files, segments.stats);
         let shared = Arc::new(Shared::new(inner));
         let writer = Writer::new(Arc::clone(&shared), segments, carried);
         let thread = Thread::start("raft-log", writer.run())
             .map_err(Fault::of("starting the thread for", dir))?;
-        Ok(Self { handle: Arc::new(Handle { shared, home, thread }) })
+        Ok(Self { handle: Arc::new(Handle { shared, home, birth, thread }) })
+    }
+
+    /// What tells this log from every other that its member may have had: the [`Options::birth`] with
+    /// which it was made; 0 when nobody said.
+    #[must_use]
+    pub fn birth(&self) -> u64 {
+        self.handle.birth
     }
 
     /// Both ends of the log, queued calls included.
@@ -115,6 +123,12 @@ impl RaftLog {
             Planned::Stored(id, place) => self.handle.load(id, place),
         };
         plan.into_iter().map(load).collect()
+    }
+
+    /// The last entry with at least so many bytes of entries behind it.
+    #[must_use]
+    pub fn beyond(&self, bytes: u64) -> Option<LogIndex> {
+        self.handle.shared.lock().view.beyond(bytes)
     }
 
     /// Saves the vote; opaque bytes, at most [`crate::MAX_CALL_BYTES`].

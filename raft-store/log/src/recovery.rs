@@ -26,6 +26,7 @@ pub(crate) struct Recovered {
     pub(crate) carried: Carried,
     pub(crate) view: View,
     pub(crate) files: BTreeMap<u64, Arc<dyn DiskFile>>,
+    pub(crate) birth: u64,
 }
 
 /// Opens the log of a directory, or makes an empty one when it has no segments.
@@ -44,10 +45,11 @@ fn create(home: Home, names: &[String]) -> Result<Recovered, Error> {
     }
     let carried = Carried { incarnation: 1, ..Carried::default() };
     let view = View::new(None, 0, VecDeque::new(), home.options.cache_bytes);
+    let birth = home.options.birth;
     let segments = Segments::create(home, &carried)?;
     let (sequence, file) = segments.active();
     let files = BTreeMap::from([(sequence, Arc::clone(file))]);
-    Ok(Recovered { segments, carried, view, files })
+    Ok(Recovered { segments, carried, view, files, birth })
 }
 
 /// Deletes the spares that another process left: after a failed sync it may have died with files whose
@@ -60,7 +62,7 @@ fn remove_spares(home: &Home, names: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
-fn recover(home: Home, sequences: &[u64], names: &[String]) -> Result<Recovered, Error> {
+fn recover(mut home: Home, sequences: &[u64], names: &[String]) -> Result<Recovered, Error> {
     let mut proof = Proof::default();
     for sequence in sequences {
         proof.read_segment(&home, *sequence)?;
@@ -71,6 +73,7 @@ fn recover(home: Home, sequences: &[u64], names: &[String]) -> Result<Recovered,
     let replayed = replayed.map_err(|reason| Error::Damaged { path: oldest, offset: 0, reason })?;
     remove_spares(&home, names)?;
     proof.settle(&home, proven)?;
+    home.options.birth = proof.birth.unwrap_or_default();
     proof.resume(home, replayed)
 }
 
@@ -82,6 +85,7 @@ struct Proof {
     list: VecDeque<Segment>,
     files: BTreeMap<u64, Arc<dyn DiskFile>>,
     end: End,
+    birth: Option<u64>,
 }
 
 impl Proof {
@@ -101,6 +105,10 @@ impl Proof {
             let path = home.segment_path(self.tail.segment);
             let reason = "the chain breaks before the next segment begins";
             return Err(Error::Damaged { path, offset: self.tail.offset, reason });
+        }
+        if *self.birth.get_or_insert(header.birth) != header.birth {
+            let reason = "the segment belongs to another log of this member";
+            return Err(Error::Damaged { path, offset: 0, reason });
         }
         let (offset, number) = (SEGMENT_HEADER as u64, header.first_group);
         self.tail = Tail { segment: sequence, offset, chain, number, durable: 0 };
@@ -168,7 +176,7 @@ impl Proof {
 
     fn resume(self, home: Home, replayed: Replayed) -> Result<Recovered, Error> {
         let path = home.segment_path(self.tail.segment);
-        let cache_bytes = home.options.cache_bytes;
+        let (cache_bytes, birth) = (home.options.cache_bytes, home.options.birth);
         let active = Arc::clone(self.last_file(&path)?);
         let Self { tail, list, mut files, .. } = self;
         let Replayed { mut carried, first, slots } = replayed;
@@ -182,7 +190,7 @@ impl Proof {
         let (sequence, file) = segments.active();
         files.insert(sequence, Arc::clone(file));
         let view = View::new(carried.purged, first, slots, cache_bytes);
-        Ok(Recovered { segments, carried, view, files })
+        Ok(Recovered { segments, carried, view, files, birth })
     }
 
     fn last_file(&self, path: &Path) -> Result<&Arc<dyn DiskFile>, Error> {

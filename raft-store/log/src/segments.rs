@@ -21,6 +21,13 @@ const SEAL_ROOM: u64 = 64;
 /// Most bytes of queued calls that make one group, unless a single call is larger.
 const GROUP_BYTES: u64 = 8 << 20;
 
+/// Bytes of zeros written behind a group that goes where nothing was written before.
+///
+/// The file system has reserved that room but must note, durably, every part of it that is written for
+/// the first time: a sync that overwrites is quicker, and much more evenly so.
+const AHEAD: u64 = 256 << 10;
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
 /// Where the next group goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tail {
@@ -58,6 +65,8 @@ pub(crate) struct Segments {
     spares: Vec<PathBuf>,
     active: Arc<dyn DiskFile>,
     tail: Tail,
+    /// Up to where something has been written in the active segment.
+    written: u64,
     pub(crate) stats: Stats,
 }
 
@@ -98,7 +107,8 @@ impl Segments {
         let mut spares = Vec::new();
         let started = start(&home, &mut spares, tail, carried, 0, &mut stats)?;
         list.push_back(started.segment);
-        Ok(Self { home, list, spares, active: started.file, tail: started.tail, stats })
+        let Started { file: active, tail, written, .. } = started;
+        Ok(Self { home, list, spares, active, tail, written, stats })
     }
 
     /// The segments that recovery found, with everything before the tail durable.
@@ -108,8 +118,8 @@ impl Segments {
         active: Arc<dyn DiskFile>,
         tail: Tail,
     ) -> Self {
-        let spares = Vec::new();
-        Self { home, list, spares, active, tail, stats: Stats::default() }
+        let (spares, written) = (Vec::new(), tail.offset);
+        Self { home, list, spares, active, tail, written, stats: Stats::default() }
     }
 
     pub(crate) fn active(&self) -> (u64, &Arc<dyn DiskFile>) {
@@ -139,9 +149,12 @@ impl Segments {
             group = self.encode(frames);
         }
         let path = self.path();
-        self.active
-            .write_at(self.tail.offset, &group.slices())
-            .map_err(Fault::of("writing", &path))?;
+        let end = self.tail.offset + group.length;
+        let ahead = self.ahead(end);
+        let mut slices = group.slices();
+        zeros(ahead).for_each(|zeros| slices.push(zeros));
+        self.active.write_at(self.tail.offset, &slices).map_err(Fault::of("writing", &path))?;
+        self.written = self.written.max(end + ahead);
         self.sync(&path)?;
         let places = shifted(&group, self.tail.offset);
         self.stats.groups += 1;
@@ -201,7 +214,13 @@ impl Segments {
         self.list.push_back(started.segment);
         self.active = started.file;
         self.tail = started.tail;
+        self.written = started.written;
         Ok(())
+    }
+
+    /// Bytes of zeros to write behind a group that ends there.
+    fn ahead(&self, end: u64) -> u64 {
+        if end <= self.written { 0 } else { AHEAD.min(self.capacity().saturating_sub(end)) }
     }
 
     fn encode(&self, frames: &[Frame]) -> Encoded {
@@ -255,10 +274,20 @@ fn live_after(last_live: Option<u64>, last_kept: Option<LogIndex>) -> Option<u64
     Some(last_live?.min(last_kept?.0))
 }
 
+fn zeros(length: u64) -> impl Iterator<Item = &'static [u8]> {
+    let most = ZEROS.len() as u64;
+    let starts = (0..length).step_by(ZEROS.len());
+    starts.map(move |start| {
+        let length = usize::try_from(most.min(length - start)).unwrap_or(0);
+        &ZEROS[..length]
+    })
+}
+
 struct Started {
     segment: Segment,
     file: Arc<dyn DiskFile>,
     tail: Tail,
+    written: u64,
 }
 
 /// Makes the segment after the tail's, with a state frame in it, durable under its name.
@@ -275,7 +304,7 @@ fn start(
     let probe = encode_group(header(tail, GroupKind::Group), &frames);
     let needed = SEGMENT_HEADER as u64 + probe.length + room + SEAL_ROOM;
     let capacity = home.options.segment_bytes.max(needed);
-    let (spare, file) = blank(home, spares, sequence, capacity, stats)?;
+    let Blank { path: spare, file, used } = blank(home, spares, sequence, capacity, stats)?;
     let (head, chain) = SegmentHeader {
         identity: home.identity,
         sequence,
@@ -283,6 +312,7 @@ fn start(
         first_group: tail.number,
         capacity,
         seed: tail.chain,
+        birth: home.options.birth,
     }
     .encode();
     let tail = Tail { segment: sequence, offset: SEGMENT_HEADER as u64, chain, ..tail };
@@ -296,7 +326,16 @@ fn start(
     home.disk.rename(&spare, &path).map_err(Fault::of("renaming", &spare))?;
     home.sync_dir()?;
     let segment = Segment { sequence, capacity, last_live: None };
-    Ok(Started { segment, file, tail: after(tail, &group) })
+    let tail = after(tail, &group);
+    let written = if used { capacity } else { tail.offset };
+    Ok(Started { segment, file, tail, written })
+}
+
+struct Blank {
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    /// It was a segment before, and full.
+    used: bool,
 }
 
 /// A file that may be overwritten: a spare of the right size or a new one.
@@ -306,13 +345,13 @@ fn blank(
     sequence: u64,
     capacity: u64,
     stats: &mut Stats,
-) -> Result<(PathBuf, Arc<dyn DiskFile>), Fault> {
+) -> Result<Blank, Fault> {
     if capacity == home.options.segment_bytes
         && let Some(path) = spares.pop()
     {
         let file = home.open(&path)?;
         stats.segments_recycled += 1;
-        return Ok((path, file));
+        return Ok(Blank { path, file, used: true });
     }
     let path = home.spare_path(sequence);
     if let Some(unfit) = spares.iter().position(|spare| *spare == path) {
@@ -322,7 +361,7 @@ fn blank(
     let file = home.disk.open(&path, Open::CreateNew).map_err(Fault::of("creating", &path))?;
     file.allocate(capacity).map_err(Fault::of("reserving room for", &path))?;
     stats.segments_created += 1;
-    Ok((path, Arc::from(file)))
+    Ok(Blank { path, file: Arc::from(file), used: false })
 }
 
 fn header(tail: Tail, kind: GroupKind) -> GroupHeader {

@@ -41,11 +41,14 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Purged segments kept to be overwritten, 2 by default; more are deleted.
     pub spare_segments: usize,
+    /// What a log that is made now is told apart by from every other that its member may have had:
+    /// draw it at random. 0, the default, for none. A log that exists keeps its own.
+    pub birth: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, cache_bytes: 16 << 20, spare_segments: 2 }
+        Self { segment_bytes: 64 << 20, cache_bytes: 16 << 20, spare_segments: 2, birth: 0 }
     }
 }
 

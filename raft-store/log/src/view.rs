@@ -187,6 +187,20 @@ impl View {
         }
     }
 
+    /// The last entry with at least so many bytes of stored payloads behind it.
+    pub(crate) fn beyond(&self, bytes: u64) -> Option<LogIndex> {
+        let mut behind = 0;
+        for (at, slot) in self.slots.iter().enumerate().rev() {
+            if behind >= bytes {
+                return Some(LogIndex(self.first + at as u64));
+            }
+            if let Whereabouts::Stored(place) = slot.at {
+                behind += u64::from(place.length);
+            }
+        }
+        None
+    }
+
     /// Whether the entry still lies where a read was sent.
     pub(crate) fn is_at(&self, index: LogIndex, place: Place) -> bool {
         let slot = self.position(index.0).and_then(|at| self.slots.get(at));
@@ -210,6 +224,17 @@ mod tests {
     fn entry(term: u64, payload: &'static str) -> Entry {
         let id = LogId { term: Term(term), index: LogIndex(1) };
         Entry { id, payload: payload.into() }
+    }
+
+    #[test]
+    fn what_lies_beyond_a_number_of_bytes_is_counted_from_the_end() {
+        let place = |length| Place { segment: 1, offset: 0, length, previous: 0 };
+        let slot = |length| Slot { term: Term(1), at: Whereabouts::Stored(place(length)) };
+        let view = View::new(None, 5, [100, 10, 20, 30].map(slot).into(), 0);
+        let beyond = [0, 1, 30, 31, 50, 60, 61, 1000].map(|bytes| view.beyond(bytes));
+        let index = |index| Some(LogIndex(index));
+        let expected = [index(8), index(7), index(7), index(6), index(6), index(5), None, None];
+        assert_eq!(beyond, expected);
     }
 
     #[test]

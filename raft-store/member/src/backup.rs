@@ -137,7 +137,8 @@ fn begin_log(dir: &DataDir, to: &Restore, from: &Restored, seams: &Seams) -> Res
     let path = dir.log();
     let identity = Identity { cluster: to.cluster, member: to.id };
     let failed = |source| Error::Log { path: path.clone(), source };
-    let log = RaftLog::open(seams.disk.clone(), &path, identity, to.log).map_err(failed)?;
+    let with = quorate_log::Options { birth: seams.random.next_u64(), ..to.log };
+    let log = RaftLog::open(seams.disk.clone(), &path, identity, with).map_err(failed)?;
     let (done, durable) = mpsc::channel();
     let told = done.clone();
     // A receiver that is gone has failed already.

@@ -172,11 +172,11 @@ impl Member {
 #[async_trait]
 impl Store for Member {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
-        self.inner.core.range(request).await
+        self.inner.core.inner.read(request).await
     }
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
-        self.inner.core.txn(txn).await
+        self.inner.core.inner.txn(txn).await
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), Error> {

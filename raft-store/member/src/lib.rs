@@ -76,7 +76,9 @@ pub use quorate_mvcc::{
     Alarm, AlarmKind, AuthTables, HashKv, History, LoadError, Loaded, Loader, Machine,
     MachineEffects, MachineError, MachineView, Operations, StoredLease,
 };
-pub use quorate_raft::{ClusterMember, Follower, MembershipError, Role, SnapshotTraffic, Timing};
+pub use quorate_raft::{
+    ClusterMember, Follower, MembershipError, Retention, Role, SnapshotTraffic, Timing,
+};
 
 /// Sockets and TLS of members and clients.
 #[cfg(feature = "node")]

@@ -62,8 +62,8 @@ impl Member {
                 .map_err(|source| Error::Listen { addr: options.listen, source })?,
         };
         let opened = options.clone();
-        let disk = Arc::clone(&seams.disk);
-        let opened = spawn_blocking(move || Opened::open(&opened, disk)).await;
+        let within = seams.clone();
+        let opened = spawn_blocking(move || Opened::open(&opened, &within)).await;
         let opened = opened.ok_or_else(|| Error::Options {
             reason: "opening the data directory panicked; see the log".to_owned(),
         })??;
@@ -131,6 +131,13 @@ impl Member {
     #[must_use]
     pub fn voters(&self) -> std::collections::BTreeMap<MemberId, String> {
         self.inner.core.consensus().voters()
+    }
+
+    /// Whether the cluster knows the log of a member, so that an emptied directory in its place would
+    /// be noticed: true soon after a cluster was formed, and before a learner gets a vote.
+    #[must_use]
+    pub fn recognises(&self, id: MemberId) -> bool {
+        self.inner.core.consensus().recognises(id)
     }
 
     /// Waits until there is a leader and this member has applied what was committed before.
@@ -268,6 +275,7 @@ fn raft_options(
         request_timeout: options.request_timeout_or_default(),
         snapshot_after: options.snapshot_after,
         keep_entries: options.keep_entries,
+        retention: options.retention,
         scratch,
     }
 }
@@ -280,11 +288,13 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(options: &MemberOptions, disk: quorate_seams::SharedDisk) -> Result<Self, Error> {
+    fn open(options: &MemberOptions, seams: &Seams) -> Result<Self, Error> {
+        let disk = Arc::clone(&seams.disk);
         let dir = DataDir::open(&disk, &options.data_dir, options.cluster, options.id)?;
         let identity = quorate_log::Identity { cluster: options.cluster, member: options.id };
         let path = options.wal_dir.clone().unwrap_or_else(|| dir.log());
-        let log = RaftLog::open(disk, &path, identity, options.log)
+        let with = quorate_log::Options { birth: seams.random.next_u64(), ..options.log };
+        let log = RaftLog::open(disk, &path, identity, with)
             .map_err(|source| Error::Log { path, source })?;
         let state = open_state(&dir.state(), state_options(options))?;
         Ok(Self { dir, log, state })

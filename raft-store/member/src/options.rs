@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use quorate_mvcc::{Machine, Machines};
-use quorate_raft::Timing;
+use quorate_raft::{Retention, Timing};
 use quorate_transport::{ClientTls, ServerTls, Url};
 use quorate_types::limits::DEFAULT_QUOTA_BYTES;
 use quorate_types::{ClusterId, MemberId};
@@ -54,7 +54,8 @@ pub struct MemberOptions {
     /// Address for member-to-member traffic. Port 0 takes any free port, for a cluster of one.
     pub listen: SocketAddr,
     /// The members that form the cluster and their addresses (`host:port`), this one included.
-    /// Empty: a cluster of one.
+    /// Empty: a cluster of one. All of them must be up once, for the cluster to form; after that a
+    /// majority is enough.
     pub peers: BTreeMap<MemberId, String>,
     /// Whether this member waits to be taken in by an existing cluster instead of forming one with
     /// its peers. Without effect once it has run.
@@ -69,6 +70,8 @@ pub struct MemberOptions {
     pub snapshot_after: u64,
     /// Log entries kept for members that lag, 100 000. Who lags more gets the whole state.
     pub keep_entries: u64,
+    /// The same in bytes; whichever bound is reached first holds.
+    pub retention: Retention,
     /// Bytes of state beyond which this member raises the alarm that refuses growth in the whole
     /// cluster; 0 for [`quorate_types::limits::DEFAULT_QUOTA_BYTES`].
     pub quota_bytes: u64,
@@ -98,6 +101,7 @@ impl MemberOptions {
             log: quorate_log::Options::default(),
             snapshot_after: 50_000,
             keep_entries: 100_000,
+            retention: Retention::default(),
             quota_bytes: 0,
             machines: Machines::default(),
         }
@@ -137,6 +141,13 @@ impl MemberOptions {
     pub fn snapshots(mut self, after: u64, keep: u64) -> Self {
         self.snapshot_after = after;
         self.keep_entries = keep;
+        self
+    }
+
+    /// After how many bytes of log the state is made durable, and how many stay in the log after that.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 

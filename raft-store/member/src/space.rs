@@ -20,6 +20,11 @@ impl Inner {
         if state.is_full() || !state.exceeds(self.quota_bytes)? {
             return Ok(());
         }
+        drop(state);
+        Box::pin(self.raise_no_space()).await
+    }
+
+    async fn raise_no_space(&self) -> Result<(), Error> {
         // One of those who notice raises it.
         if let Ok(_one) = self.raising.try_lock() {
             let alarm = Alarm { member: self.options.id, kind: AlarmKind::NoSpace };

@@ -20,19 +20,48 @@ use tokio::sync::watch;
 const SHORT_READ: usize = 128;
 
 impl Inner {
-    pub(crate) async fn propose(&self, command: &Command) -> Result<Reply, Error> {
-        let bytes = command.encode().map_err(|error| Error::unavailable(error.to_string()))?;
-        self.counted(&self.counters.writes, self.consensus.propose(bytes)).await
+    pub(crate) fn propose<'a>(
+        &'a self,
+        command: &Command,
+    ) -> impl Future<Output = Result<Reply, Error>> + Send + use<'a> {
+        let bytes = command.encode().map_err(|error| Error::unavailable(error.to_string()));
+        async move {
+            let proposed = self.consensus.propose(bytes?);
+            self.counted(&self.counters.writes, proposed).await
+        }
+    }
+
+    pub(crate) async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
+        txn.check(limits::MAX_TXN_OPS)?;
+        if txn.has_puts() {
+            self.check_space().await?;
+        }
+        // Encoded and dropped before the wait.
+        let proposed = self.propose(&Command::Txn(txn));
+        match proposed.await? {
+            Reply::Txn(response) => Ok(response),
+            other => Err(unexpected(&other)),
+        }
     }
 
     pub(crate) async fn read(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
-        if request.consistency == Consistency::Linearizable {
-            self.consensus.read_barrier().await?;
+        self.counted(&self.counters.reads, self.answer(request)).await
+    }
+
+    async fn answer(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        match request.consistency {
+            Consistency::Linearizable => self.consensus.read_barrier().await?,
+            // Waits for nothing: whoever reads in a loop must let others run, too.
+            Consistency::Serializable => tokio::task::coop::consume_budget().await,
         }
-        let state = self.state()?;
         if is_short(&request) {
-            return state.range(&request);
+            return self.state()?.range(&request);
         }
+        Box::pin(self.read_long(request)).await
+    }
+
+    async fn read_long(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        let state = self.state()?;
         let found = spawn_blocking(move || state.range(&request)).await;
         found.unwrap_or_else(|| Err(Error::Fatal { reason: "a read panicked".to_owned() }))
     }
@@ -99,19 +128,11 @@ pub(crate) fn unexpected(reply: &Reply) -> Error {
 #[async_trait]
 impl Store for Core {
     async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
-        let counter = &self.inner.counters.reads;
-        self.inner.counted(counter, self.inner.read(request)).await
+        self.inner.read(request).await
     }
 
     async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
-        txn.check(limits::MAX_TXN_OPS)?;
-        if txn.has_puts() {
-            self.inner.check_space().await?;
-        }
-        match self.inner.propose(&Command::Txn(txn)).await? {
-            Reply::Txn(response) => Ok(response),
-            other => Err(unexpected(&other)),
-        }
+        self.inner.txn(txn).await
     }
 
     async fn compact(&self, revision: Revision) -> Result<(), Error> {

@@ -81,7 +81,7 @@ fn any_live(view: &dyn View, revision: Revision) -> Result<bool, Error> {
 
 #[cfg(test)]
 mod tests {
-    use crate::layout::{Change, encode_kv, encode_tombstone, rev_key};
+    use crate::layout::{CURRENT_HEAD, Change, encode_current, encode_tombstone, rev_key};
     use crate::{ApplyEntry, Command, EntryKind, MemoryDb, Mvcc, Options};
     use quorate_store::{KeyValue, Txn};
     use quorate_types::{LogIndex, Revision, Term};
@@ -118,7 +118,7 @@ mod tests {
             version,
             ..KeyValue::default()
         };
-        [rev_key(change(main), false), encode_kv(kv).to_vec()].concat()
+        [rev_key(change(main), false), encode_current(0, kv)[CURRENT_HEAD..].to_vec()].concat()
     }
 
     fn tombstone(key: &'static str, main: i64) -> Vec<u8> {

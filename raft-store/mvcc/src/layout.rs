@@ -81,7 +81,8 @@ impl From<KeyValueMessage> for KeyValue {
 
 /// etcd's revision key: main, underscore, sub, and a `t` for a deletion.
 pub(crate) fn rev_key(change: Change, tombstone: bool) -> Vec<u8> {
-    let mut key = Vec::with_capacity(18);
+    // No larger than needed, so that it becomes `Bytes` as it is.
+    let mut key = Vec::with_capacity(17 + usize::from(tombstone));
     key.put_i64(change.main.0);
     key.put_u8(b'_');
     key.put_u64(change.sub);
@@ -110,26 +111,26 @@ pub(crate) fn parse_rev_key(bytes: &[u8]) -> Result<(Change, bool), Error> {
     Ok((Change { main, sub }, tombstone))
 }
 
-pub(crate) fn encode_kv(kv: KeyValue) -> Bytes {
-    KeyValueMessage::from(kv).encode_to_vec().into()
-}
-
 /// The bytes that etcd stores for a deletion: the key alone.
 pub(crate) fn encode_tombstone(key: &Bytes) -> Bytes {
-    encode_kv(KeyValue { key: key.clone(), ..KeyValue::default() })
+    KeyValueMessage { key: key.clone(), ..KeyValueMessage::default() }.encode_to_vec().into()
 }
 
 pub(crate) fn decode_kv(value: Bytes, key: &[u8]) -> Result<KeyValue, Error> {
     KeyValueMessage::decode(value).map(KeyValue::from).map_err(|_| damaged("a key-value pair", key))
 }
 
-pub(crate) fn encode_current(current: Current) -> Bytes {
-    let message = KeyValueMessage::from(current.kv);
-    let mut bytes = Vec::with_capacity(8 + message.encoded_len());
-    bytes.put_u64(current.sub);
+/// What `cur` holds; behind the first [`CURRENT_HEAD`] bytes it is what `rev` holds.
+pub(crate) fn encode_current(sub: u64, kv: KeyValue) -> Bytes {
+    let message = KeyValueMessage::from(kv);
+    let mut bytes = Vec::with_capacity(CURRENT_HEAD + message.encoded_len());
+    bytes.put_u64(sub);
     message.encode_raw(&mut bytes);
     bytes.into()
 }
+
+/// Bytes before the key-value pair in `cur`.
+pub(crate) const CURRENT_HEAD: usize = 8;
 
 pub(crate) fn decode_current(mut value: Bytes, key: &[u8]) -> Result<Current, Error> {
     let sub = value.try_get_u64().map_err(|_| damaged("a current value", key))?;
@@ -140,7 +141,7 @@ pub(crate) fn decode_current(mut value: Bytes, key: &[u8]) -> Result<Current, Er
 /// change: newest first. One revision may change a key twice: a nested transaction may delete what
 /// an earlier one has put.
 pub(crate) fn idx_key(key: &[u8], change: Change) -> Vec<u8> {
-    let mut bytes = escape(key);
+    let mut bytes = escape(key, 18);
     bytes.put_slice(&[0, 1]);
     bytes.put_i64(i64::MAX - change.main.0);
     bytes.put_u64(u64::MAX - change.sub);
@@ -154,7 +155,7 @@ pub(crate) fn idx_newest(key: &[u8], at: Revision) -> Vec<u8> {
 
 /// Above every revision of the key, below the next key.
 pub(crate) fn idx_after(key: &[u8]) -> Vec<u8> {
-    let mut bytes = escape(key);
+    let mut bytes = escape(key, 2);
     bytes.put_slice(&[0, 2]);
     bytes
 }
@@ -179,8 +180,14 @@ pub(crate) fn parse_idx_key(bytes: &[u8]) -> Result<(Bytes, Change), Error> {
     Ok((key.into(), change))
 }
 
-fn escape(key: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(key.len() + 18);
+/// Every zero byte followed by ff; with room for so many bytes behind it, and for no more.
+fn escape(key: &[u8], room: usize) -> Vec<u8> {
+    let zeros = key.iter().filter(|byte| **byte == 0).count();
+    let mut bytes = Vec::with_capacity(key.len() + zeros + room);
+    if zeros == 0 {
+        bytes.put_slice(key);
+        return bytes;
+    }
     for byte in key {
         bytes.push(*byte);
         if *byte == 0 {
@@ -191,7 +198,7 @@ fn escape(key: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn encode_pointer(pointer: Pointer) -> Bytes {
-    let mut bytes = Vec::with_capacity(17);
+    let mut bytes = Vec::with_capacity(if pointer.before.is_some() { 17 } else { 1 });
     bytes.put_u8(u8::from(pointer.tombstone));
     if let Some(before) = pointer.before {
         bytes.put_i64(before.main.0);
@@ -291,7 +298,7 @@ pub(crate) fn idx_bounds(range: &KeyRange) -> (Vec<u8>, Option<Vec<u8>>) {
 
 /// At or below every revision of the key, above the keys before it.
 fn terminated(key: &[u8]) -> Vec<u8> {
-    let mut bytes = escape(key);
+    let mut bytes = escape(key, 2);
     bytes.put_slice(&[0, 1]);
     bytes
 }
@@ -394,7 +401,7 @@ mod tests {
             version: 1,
             lease: LeaseId(7),
         };
-        let bytes = encode_kv(kv.clone());
+        let bytes = encode_current(3, kv.clone()).split_off(CURRENT_HEAD);
         assert_eq!(bytes.as_ref(), b"\x0a\x01k\x10\x02\x18\xac\x02\x20\x01\x2a\x01v\x30\x07");
         assert_eq!(decode_kv(bytes, b"").unwrap(), kv);
         assert_eq!(encode_tombstone(&"k".into()).as_ref(), b"\x0a\x01k");

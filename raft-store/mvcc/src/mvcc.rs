@@ -1,11 +1,11 @@
 //! The state as one value: apply, read, watch, copy, replace.
 //!
-//! Place: wires the pure parts to the database. One writer at a time (`writer`); what readers see
-//! beside the database (`meta`, ring) is published after the write, never before.
+//! Place: wires the pure parts to the database. One writer at a time (`writer`); what readers see (a
+//! view of the database and where it stands, the ring) is published after the write, never before.
 
 use crate::apply::{self, attached};
 use crate::auth::{self, SharedAuth};
-use crate::db::{Family, StateDb, Step};
+use crate::db::{Family, SharedView, StateDb, Step};
 use crate::hash::{self, HashKv};
 use crate::layout::{decode_lease, lease_key, parse_lease_key, prefix_bounds};
 use crate::lease_changes::{LeaseChanges, LeaseFeed};
@@ -22,7 +22,7 @@ use quorate_seams::bug;
 use quorate_store::{Error as Refusal, RangeRequest, RangeResponse, WatchRequest, WatchStream};
 use quorate_types::{ClusterId, LeaseId, LogIndex, Revision};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Most revisions a watcher takes from the ring at a time.
 const PULL_REVISIONS: usize = 256;
@@ -37,7 +37,7 @@ pub struct Mvcc {
     options: Options,
     /// Held while applying, copying and replacing.
     writer: Mutex<()>,
-    meta: RwLock<Meta>,
+    now: RwLock<Arc<Now>>,
     durable: Mutex<Option<LogIndex>>,
     ring: Ring,
     leases: LeaseFeed,
@@ -46,16 +46,27 @@ pub struct Mvcc {
     counter: Counter,
 }
 
+/// What readers see: everything applied so far, and where that stands.
+struct Now {
+    view: SharedView,
+    meta: Meta,
+}
+
+impl std::fmt::Debug for Now {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Now").field("meta", &self.meta).finish_non_exhaustive()
+    }
+}
+
 impl Mvcc {
     /// Opens the state in a database, as it was when last flushed.
     ///
     /// # Errors
     /// The database fails, or is of another cluster or format.
     pub fn open(db: Arc<dyn StateDb>, options: Options) -> Result<Arc<Self>, Error> {
-        let (meta, auth, identity) = db::read(&*db, |view| {
-            let identity = identify(view, options.cluster)?;
-            Ok((Meta::load(view)?, auth::load(view)?, identity))
-        })?;
+        let view = db.view();
+        let (meta, identity) = (Meta::load(&*view)?, identify(&*view, options.cluster)?);
+        let auth = auth::load(&*view)?;
         if !identity.is_empty() {
             db.write(&identity)?;
             db.flush()?;
@@ -67,7 +78,7 @@ impl Mvcc {
             writer: Mutex::new(()),
             // A database is opened as it was flushed, so what it has applied is durable.
             durable: Mutex::new(meta.applied.index),
-            meta: RwLock::new(meta),
+            now: RwLock::new(Arc::new(Now { view, meta })),
             ring,
             leases: LeaseFeed::default(),
             auth: SharedAuth::new(auth),
@@ -79,7 +90,7 @@ impl Mvcc {
     /// How far the log has been applied.
     #[must_use]
     pub fn applied(&self) -> Applied {
-        self.meta().applied
+        self.now().meta.applied.clone()
     }
 
     /// Applies committed entries in one atomic write, then tells the watchers. One outcome per
@@ -89,12 +100,11 @@ impl Mvcc {
     /// The database failed or a command cannot be read; the state is as it was. The member cannot
     /// go on.
     pub fn apply(&self, entries: Vec<ApplyEntry>) -> Result<Vec<Option<Outcome>>, Error> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let meta = self.meta();
-        let effects = db::read(&*self.db, |view| {
-            let Options { machines, compaction_step, .. } = &self.options;
-            apply::apply(view, meta, self.auth.state(), entries, machines, *compaction_step)
-        })?;
+        let _writer = self.writer();
+        let before = self.now();
+        let Options { machines, compaction_step, .. } = &self.options;
+        let (meta, auth) = (before.meta.clone(), self.auth.state());
+        let effects = apply::apply(&*before.view, meta, auth, entries, machines, *compaction_step)?;
         self.auth.publish(effects.auth);
         self.db.write(&effects.batch)?;
         self.space.written(effects.batch.bytes());
@@ -111,15 +121,14 @@ impl Mvcc {
     /// # Errors
     /// The database failed; the state is as it was.
     pub fn sweep(&self, most: usize) -> Result<bool, Error> {
-        if self.meta().is_swept() {
+        if self.now().meta.is_swept() {
             return Ok(false);
         }
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let meta = self.meta();
-        let effects = db::read(&*self.db, |view| {
-            let (auth, machines) = (self.auth.state(), &self.options.machines);
-            apply::apply(view, meta, auth, Vec::new(), machines, most)
-        })?;
+        let _writer = self.writer();
+        let before = self.now();
+        let (meta, auth) = (before.meta.clone(), self.auth.state());
+        let machines = &self.options.machines;
+        let effects = apply::apply(&*before.view, meta, auth, Vec::new(), machines, most)?;
         self.db.write(&effects.batch)?;
         let more = !effects.meta.is_swept();
         self.publish(effects.meta);
@@ -129,13 +138,13 @@ impl Mvcc {
     /// The revision of the last applied change.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.meta().revision
+        self.now().meta.revision
     }
 
     /// The oldest revision that can be read; [`Revision::NONE`] before the first compaction.
     #[must_use]
     pub fn compacted(&self) -> Revision {
-        self.meta().compacted
+        self.now().meta.compacted
     }
 
     /// Reads what is applied; [`RangeRequest::consistency`] is the caller's business.
@@ -145,13 +154,9 @@ impl Mvcc {
     /// [`Refusal::Fatal`] if the database fails.
     pub fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
         self.counter.read();
-        db::read(&*self.db, |view| {
-            let meta = Meta::load(view)?;
-            match read::check(request, &meta) {
-                Ok(at) => read::range(view, request, at, meta.revision).map(Ok),
-                Err(refusal) => Ok(Err(refusal)),
-            }
-        })?
+        let now = self.now();
+        let at = read::check(request, &now.meta)?;
+        Ok(read::range(&*now.view, request, at, now.meta.revision)?)
     }
 
     /// The first keys of a range, as many as the limit says, in byte order: sorting and filtering are
@@ -161,13 +166,9 @@ impl Mvcc {
     /// As [`Mvcc::range`].
     pub fn page(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
         self.counter.read();
-        db::read(&*self.db, |view| {
-            let meta = Meta::load(view)?;
-            match read::check(request, &meta) {
-                Ok(at) => page::page(view, request, at, meta.revision).map(Ok),
-                Err(refusal) => Ok(Err(refusal)),
-            }
-        })?
+        let now = self.now();
+        let at = read::check(request, &now.meta)?;
+        Ok(page::page(&*now.view, request, at, now.meta.revision)?)
     }
 
     /// What has been done to the state since it was opened.
@@ -179,14 +180,13 @@ impl Mvcc {
     /// Watches a range. [`Refusal::Compacted`] comes as the only item of the stream.
     pub fn watch(self: &Arc<Self>, request: WatchRequest) -> WatchStream {
         let signal = self.ring.signal();
-        let meta = self.meta();
+        let compacted = self.compacted();
         if let Err(refusal) = request.range.check() {
             return watch::refused(refusal);
         }
         let next = match request.from {
             Revision::NONE => signal.borrow().revision.next(),
-            from if from < meta.compacted || from < Revision::NONE => {
-                let compacted = meta.compacted;
+            from if from < compacted || from < Revision::NONE => {
                 return watch::refused(Refusal::Compacted { requested: from, compacted });
             }
             from => from,
@@ -198,7 +198,10 @@ impl Mvcc {
     pub(crate) fn since(&self, next: Revision, prev_kv: bool) -> Result<Pulled, Refusal> {
         match self.ring.since(next, PULL_REVISIONS) {
             Some(pulled) => Ok(pulled),
-            None => db::read(&*self.db, |view| watch::since(view, next, prev_kv, PULL_EVENTS))?,
+            None => {
+                let now = self.now();
+                watch::since(&*now.view, &now.meta, next, prev_kv, PULL_EVENTS)
+            }
         }
     }
 
@@ -207,15 +210,13 @@ impl Mvcc {
     /// # Errors
     /// The database failed.
     pub fn leases(&self) -> Result<Vec<StoredLease>, Error> {
-        db::read(&*self.db, |view| {
-            let mut leases = Vec::new();
-            let (start, end) = prefix_bounds(b"l".to_vec());
-            view.scan(Family::Lease, &start, end.as_deref(), &mut |key, value| {
-                leases.push(decode_lease(parse_lease_key(key)?, value, key)?);
-                Ok(Step::Next)
-            })?;
-            Ok(leases)
-        })
+        let mut leases = Vec::new();
+        let (start, end) = prefix_bounds(b"l".to_vec());
+        self.now().view.scan(Family::Lease, &start, end.as_deref(), &mut |key, value| {
+            leases.push(decode_lease(parse_lease_key(key)?, value, key)?);
+            Ok(Step::Next)
+        })?;
+        Ok(leases)
     }
 
     /// A lease; `None` if there is no such lease.
@@ -223,10 +224,9 @@ impl Mvcc {
     /// # Errors
     /// The database failed.
     pub fn lease(&self, id: LeaseId) -> Result<Option<StoredLease>, Error> {
-        db::read(&*self.db, |view| {
-            let key = lease_key(id);
-            view.value(Family::Lease, &key)?.map(|value| decode_lease(id, &value, &key)).transpose()
-        })
+        let key = lease_key(id);
+        let value = self.now().view.value(Family::Lease, &key)?;
+        value.map(|value| decode_lease(id, &value, &key)).transpose()
     }
 
     /// Users and roles as the last applied entry left them.
@@ -250,7 +250,7 @@ impl Mvcc {
     /// The alarms that are raised, sorted.
     #[must_use]
     pub fn alarms(&self) -> Vec<Alarm> {
-        self.meta().alarms.into_iter().collect()
+        self.now().meta.alarms.iter().copied().collect()
     }
 
     /// Whether a machine of the application is registered under a name.
@@ -264,7 +264,7 @@ impl Mvcc {
     /// # Errors
     /// The database failed.
     pub fn lease_keys(&self, id: LeaseId) -> Result<Vec<Bytes>, Error> {
-        db::read(&*self.db, |view| attached(view, id))
+        attached(&*self.now().view, id)
     }
 
     /// Follows grants and revocations from now on. Follow first, then read [`Mvcc::leases`]: a
@@ -281,13 +281,9 @@ impl Mvcc {
     /// [`Refusal::Compacted`], [`Refusal::FutureRevision`], or [`Refusal::Fatal`] if the database
     /// fails.
     pub fn hash_kv(&self, revision: Revision) -> Result<HashKv, Refusal> {
-        db::read(&*self.db, |view| {
-            let meta = Meta::load(view)?;
-            match hash::check(revision, &meta) {
-                Ok(revision) => hash::hash(view, revision, &meta).map(Ok),
-                Err(refusal) => Ok(Err(refusal)),
-            }
-        })?
+        let now = self.now();
+        let revision = hash::check(revision, &now.meta)?;
+        Ok(hash::hash(&*now.view, revision, &now.meta)?)
     }
 
     /// Bytes that the state takes on disk and in buffers that are not flushed yet, roughly.
@@ -322,8 +318,7 @@ impl Mvcc {
     /// Whether the alarm is raised that refuses what makes the state grow.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        let meta = self.meta.read().unwrap_or_else(PoisonError::into_inner);
-        meta.alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace)
+        self.now().meta.alarms.iter().any(|alarm| alarm.kind == AlarmKind::NoSpace)
     }
 
     /// Makes everything applied so far durable, and gives the last index of it: the log may be
@@ -332,7 +327,7 @@ impl Mvcc {
     /// # Errors
     /// The database failed; what is durable is unknown.
     pub fn flush(&self) -> Result<Option<LogIndex>, Error> {
-        let applied = self.meta().applied.index;
+        let applied = self.now().meta.applied.index;
         self.db.flush()?;
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         *durable = (*durable).max(applied);
@@ -353,7 +348,7 @@ impl Mvcc {
     pub fn checkpoint(&self, dir: &Path) -> Result<Applied, Error> {
         // Most of the writing is done before apply has to wait.
         self.flush()?;
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writer = self.writer();
         self.db.checkpoint(dir)?;
         let applied = self.applied();
         *self.durable.lock().unwrap_or_else(PoisonError::into_inner) = applied.index;
@@ -367,7 +362,7 @@ impl Mvcc {
     /// # Errors
     /// The directory is no checkpoint of this format and cluster; the old state stays.
     pub fn install(&self, dir: &Path) -> Result<Applied, Error> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writer = self.writer();
         let mut installed = Meta::default();
         let mut identity = db::Batch::default();
         let mut auth = AuthState::default();
@@ -400,8 +395,8 @@ impl Mvcc {
     /// # Errors
     /// The database failed.
     pub fn found(&self, cluster: ClusterId, applied: Applied) -> Result<(), Error> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let meta = Meta { applied, ..self.meta() };
+        let _writer = self.writer();
+        let meta = Meta { applied, ..self.now().meta.clone() };
         let index = meta.applied.index;
         self.db.write(&founding(&meta, cluster))?;
         self.db.flush()?;
@@ -412,13 +407,13 @@ impl Mvcc {
 
     /// Makes a state whose changes were written by other means than applying stand where they end.
     pub(crate) fn begin_at(&self, meta: Meta) -> Result<(), Error> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writer = self.writer();
         let mut batch = db::Batch::default();
         let (key, value) = meta.encode();
         batch.put(Family::Meta, key, value);
         self.db.write(&batch)?;
         self.db.flush()?;
-        self.auth.replace(db::read(&*self.db, auth::load)?);
+        self.auth.replace(auth::load(&*self.db.view())?);
         let revision = meta.revision;
         self.publish(meta);
         self.leases.reload();
@@ -431,11 +426,21 @@ impl Mvcc {
         &*self.db
     }
 
-    fn meta(&self) -> Meta {
-        self.meta.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn now(&self) -> Arc<Now> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Shows readers what was written; it stands at `meta`.
     fn publish(&self, meta: Meta) {
-        *self.meta.write().unwrap_or_else(PoisonError::into_inner) = meta;
+        let now = Arc::new(Now { view: self.db.view(), meta });
+        let mut shown = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *shown, now);
+        drop(shown);
+        // Perhaps its last holder: dropping a view is the database's business.
+        drop(before);
     }
 }

@@ -1,20 +1,20 @@
 //! One member's part in consensus: start, leadership, shutdown.
 
+use crate::births::{Birth, keep_births};
+use crate::book::Book;
 use crate::error::Error;
 use crate::machine::StateMachine;
 use crate::network::Network;
 use crate::options::Options;
 use crate::proposals::Proposals;
 use crate::read_index::ReadIndexes;
+use crate::retention;
 use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, SnapshotTraffic, Sums, Traffic};
 use crate::state::{State, WeakState};
 use crate::storage::LogStore;
-use crate::transport::{Lane, Method, Peer, Transport};
+use crate::transport::Transport;
 use crate::types::{Node, Raft, TypeConfig};
-use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use openraft::async_runtime::WatchReceiver;
 use openraft::error::Fatal;
 use quorate_log::RaftLog;
@@ -22,6 +22,7 @@ use quorate_mvcc::Mvcc;
 use quorate_seams::{Monotonic, Seams, SharedClock, TaskSet, timeout};
 use quorate_types::{LogIndex, MemberId, Term};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -62,6 +63,7 @@ pub struct Consensus {
 pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) raft: Raft,
+    pub(crate) birth: Arc<Birth>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: SharedClock,
     pub(crate) scratch: Scratch,
@@ -75,6 +77,8 @@ pub(crate) struct Inner {
     /// One change of members at a time.
     pub(crate) changing: Mutex<()>,
     leadership: watch::Receiver<Leadership>,
+    /// Whether this member leads and takes part, as far as it knows: what `leadership` says, in a word.
+    pub(crate) leads: Arc<AtomicBool>,
     released: Mutex<mpsc::Receiver<()>>,
     tasks: TaskSet,
 }
@@ -94,13 +98,17 @@ impl Consensus {
         let (state, released) = State::new(parts.state);
         let (machine, applied) = StateMachine::new(state.clone(), scratch.clone());
         let shared = state.downgrade();
+        let log = parts.log.clone();
+        let birth = Arc::new(Birth::new(parts.log.birth()));
         let store = LogStore::new(parts.log, state);
+        let book = Arc::new(Book::default());
         let (sums, traffic) = (Sums::default(), Traffic::default());
         let inbox =
             Inbox::new(scratch.clone(), Some(shared.clone()), sums.clone(), traffic.clone());
         let network = Network {
             transport: Arc::clone(&parts.transport),
             scratch: scratch.clone(),
+            book: Arc::clone(&book),
             sums: sums.clone(),
             traffic: traffic.clone(),
             patience: options.request_timeout,
@@ -110,17 +118,31 @@ impl Consensus {
             .map_err(|error| Error::Start { reason: error.to_string() })?;
         let tasks = TaskSet::new();
         let (known, leadership) = watch::channel(leadership_of(&raft));
-        tasks.spawn(follow_leadership(raft.clone(), known));
-        let (proposals, drive) = Proposals::new(raft.clone());
+        let leads = Arc::new(AtomicBool::new(false));
+        let follow = Follow {
+            raft: raft.clone(),
+            own: options.id,
+            forgotten: birth.forgotten(),
+            book,
+            leads: Arc::clone(&leads),
+        };
+        tasks.spawn(follow.leadership(known));
+        let clock = Arc::clone(&parts.seams.clock);
+        let (proposals, drive) = Proposals::new(raft.clone(), Arc::clone(&clock));
         tasks.spawn(drive);
+        let looking = retention::drive(raft.clone(), log, Arc::clone(&clock), options.retention);
+        tasks.spawn(looking);
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
-            let (reads, drive) = read_indexes(inner.clone());
+            let (reads, drive) = read_indexes(Arc::clone(&clock), inner.clone());
             tasks.spawn(drive);
+            let every = options.timing.election_min;
+            tasks.spawn(keep_births(inner.clone(), Arc::clone(&parts.seams.clock), every));
             Inner {
                 options,
                 raft,
+                birth,
                 transport: parts.transport,
-                clock: parts.seams.clock,
+                clock,
                 scratch,
                 sums,
                 traffic,
@@ -131,6 +153,7 @@ impl Consensus {
                 reads,
                 changing: Mutex::default(),
                 leadership,
+                leads,
                 released: Mutex::new(released),
                 tasks,
             }
@@ -249,8 +272,11 @@ impl Consensus {
 }
 
 /// Asks for read indexes as long as the member lives; does not keep it alive.
-fn read_indexes(inner: Weak<Inner>) -> (ReadIndexes, impl Future<Output = ()> + Send) {
-    ReadIndexes::new(move || {
+fn read_indexes(
+    clock: SharedClock,
+    inner: Weak<Inner>,
+) -> (ReadIndexes, impl Future<Output = ()> + Send) {
+    ReadIndexes::new(clock, move || {
         let inner = inner.upgrade();
         async move { Some(Consensus { inner: inner? }.read_index().await) }
     })
@@ -274,68 +300,86 @@ fn leadership_of(raft: &Raft) -> Leadership {
     }
 }
 
-async fn follow_leadership(raft: Raft, known: watch::Sender<Leadership>) {
-    let mut metrics = raft.metrics();
-    loop {
-        let now = leadership_of(&raft);
-        known.send_if_modified(|old| {
-            let changed = *old != now;
-            *old = now;
-            changed
-        });
-        if metrics.changed().await.is_err() {
-            break;
-        }
-    }
-    known.send_modify(|last| {
-        *last = leadership_of(&raft);
-        last.leader = None;
-        last.failed.get_or_insert_with(|| "consensus ended without a reason".to_owned());
-    });
+/// Follows what consensus says of itself.
+struct Follow {
+    raft: Raft,
+    own: MemberId,
+    forgotten: watch::Receiver<Option<String>>,
+    book: Arc<Book>,
+    leads: Arc<AtomicBool>,
 }
 
-/// The lowest member forms the cluster as soon as a quorum answers; the others give it some time
-/// to, then do the same: the first entry is equal on all, so that it does not matter who was first.
+impl Follow {
+    /// Tells who leads, until consensus ends.
+    async fn leadership(self, known: watch::Sender<Leadership>) {
+        let Self { raft, own, mut forgotten, book, leads } = self;
+        let mut metrics = raft.metrics();
+        let mut noted = None;
+        loop {
+            let members = Arc::clone(&metrics.borrow_watched().membership_config);
+            if *members.log_id() != noted {
+                book.note(members.nodes());
+                noted.clone_from(members.log_id());
+            }
+            let mut now = leadership_of(&raft);
+            if let Some(reason) = forgotten.borrow_and_update().clone() {
+                now = Leadership { leader: None, addr: None, failed: Some(reason), ..now };
+            }
+            leads.store(now.failed.is_none() && now.leader == Some(own), Ordering::Relaxed);
+            known.send_if_modified(|old| {
+                let changed = *old != now;
+                *old = now;
+                changed
+            });
+            tokio::select! {
+                biased;
+                changed = metrics.changed() => if changed.is_err() {
+                    break;
+                },
+                Ok(()) = forgotten.changed() => {}
+            }
+        }
+        leads.store(false, Ordering::Relaxed);
+        known.send_modify(|last| {
+            *last = leadership_of(&raft);
+            last.leader = None;
+            last.failed.get_or_insert_with(|| "consensus ended without a reason".to_owned());
+        });
+    }
+}
+
+/// Forms the cluster once every peer has said that it knows of none: a member with an empty log
+/// cannot tell a cluster that never was from one that it has forgotten, but the others can. The
+/// lowest member does it; the others give it some time to, then do the same: the first entry is
+/// equal on all, so that it does not matter who was first.
 async fn form_with_peers(consensus: Consensus) {
     let inner = &consensus.inner;
-    let options = &inner.options;
-    let first = options.peers.keys().next() == Some(&options.id);
+    let timing = inner.options.timing;
+    let first = inner.options.peers.keys().next() == Some(&inner.options.id);
     let mut known = consensus.leadership();
-    let patience = options.timing.election_max * if first { 2 } else { 4 };
-    let give_up = inner.clock.now() + patience;
-    while inner.clock.now() < give_up {
-        if known.borrow_and_update().leader.is_some() {
+    let turn = if first { Duration::ZERO } else { timing.election_max * 4 };
+    let turn = inner.clock.now() + turn;
+    let mut pause = timing.heartbeat.min(Duration::from_millis(20));
+    loop {
+        let view = known.borrow_and_update().clone();
+        let taken_in = inner.raft.is_initialized().await.unwrap_or(true);
+        if view.leader.is_some() || view.failed.is_some() || taken_in {
             return;
         }
-        if first && quorum_answers(&consensus).await {
-            break;
+        if inner.clock.now() >= turn && all_are_new(inner).await {
+            return consensus.initialize().await;
         }
-        let pause = options.timing.heartbeat.min(Duration::from_millis(20));
         // Woken early when a leader appears.
         let _ = timeout(&*inner.clock, pause, known.changed()).await;
+        pause = (pause * 2).min(timing.election_min);
     }
-    consensus.initialize().await;
 }
 
-async fn quorum_answers(consensus: &Consensus) -> bool {
-    let inner = &consensus.inner;
-    let peers = &inner.options.peers;
-    let others = peers.iter().filter(|(id, _)| **id != inner.options.id);
-    let peers_to_ask: Vec<Peer> = others
-        .map(|(id, addr)| Peer { id: *id, addr: addr.clone(), lane: Lane::Control })
-        .collect();
-    let limit = inner.options.timing.election_min;
-    let mut answers: FuturesUnordered<_> = peers_to_ask
-        .iter()
-        .map(|peer| inner.transport.call(peer, Method::Hello, Bytes::new(), limit))
-        .collect();
-    let mut reached = 1;
-    while reached <= peers.len() / 2 {
-        match answers.next().await {
-            Some(Ok(_)) => reached += 1,
-            Some(Err(_)) => {}
-            None => return false,
-        }
-    }
-    true
+/// Whether every peer answers, and none has ever been part of a cluster.
+async fn all_are_new(inner: &Inner) -> bool {
+    let peers = inner.options.peers.iter().filter(|(id, _)| **id != inner.options.id);
+    let peers: Vec<_> = peers.map(|(id, addr)| (*id, addr.clone())).collect();
+    let count = peers.len();
+    let answers = inner.ask_hello(peers).await;
+    answers.len() == count && answers.iter().all(|(_, hello)| !hello.initialized)
 }

@@ -6,13 +6,14 @@
 
 #![allow(clippy::missing_panics_doc, reason = "a panic is what a fuzz target reports")]
 
+use crate::births::Birth;
 use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, Sums, Traffic};
 use crate::wire::{
-    Frame, decode_append, decode_append_reply, decode_held, decode_membership, decode_offer,
-    decode_payload, decode_reply, decode_transfer, decode_transfer_reply, decode_vote,
-    decode_vote_reply, decode_vote_request, encode_append, encode_membership, encode_offer,
-    encode_payload, encode_vote, encode_vote_request,
+    Frame, decode_append, decode_append_reply, decode_held, decode_hello, decode_membership,
+    decode_offer, decode_payload, decode_reply, decode_transfer, decode_transfer_reply,
+    decode_vote, decode_vote_reply, decode_vote_request, encode_append, encode_membership,
+    encode_offer, encode_payload, encode_vote, encode_vote_request,
 };
 use bytes::Bytes;
 use std::path::Path;
@@ -23,13 +24,14 @@ pub fn wire(data: &[u8]) {
     if let Ok(vote) = decode_vote(bytes()) {
         assert_eq!(decode_vote(encode_vote(&vote)).ok(), Some(vote));
     }
-    if let Ok(request) = decode_vote_request(bytes()) {
-        let again = decode_vote_request(encode_vote_request(&request));
-        assert_eq!(again.ok(), Some(request));
+    if let Ok((birth, request)) = decode_vote_request(bytes()) {
+        let again = decode_vote_request(encode_vote_request(&request, birth));
+        assert_eq!(again.ok(), Some((birth, request)));
     }
-    if let Ok(request) = decode_append(bytes()) {
-        let again = decode_append(encode_append(&request)).expect("what was read can be written");
-        assert_eq!(format!("{again:?}"), format!("{request:?}"));
+    if let Ok((birth, request)) = decode_append(bytes()) {
+        let again = decode_append(encode_append(&request, birth));
+        let again = again.expect("what was read can be written");
+        assert_eq!(format!("{again:?}"), format!("{:?}", (birth, request)));
     }
     if let Ok(membership) = decode_membership(&bytes()) {
         assert_eq!(decode_membership(&encode_membership(&membership)).ok(), Some(membership));
@@ -44,6 +46,7 @@ pub fn wire(data: &[u8]) {
         assert_eq!(decode_offer(encode_offer(&files)).ok(), Some(files));
     }
     let _ = decode_reply(bytes());
+    let _ = decode_hello(bytes());
     let _ = decode_transfer(bytes());
     let _ = decode_transfer_reply(bytes());
     let _ = decode_vote_reply(bytes());
@@ -71,8 +74,9 @@ pub fn snapshot(data: &[u8], scratch: &Path) {
         let half = frames.len() / 2;
         let broken = frames[..half].to_vec();
         // What a broken transfer leaves must not harm the next one.
-        let _ = inbox.receive(futures::stream::iter(broken)).await;
-        let _ = inbox.receive(futures::stream::iter(frames)).await;
+        let any = Birth::new(0);
+        let _ = inbox.receive(futures::stream::iter(broken), &any).await;
+        let _ = inbox.receive(futures::stream::iter(frames), &any).await;
     });
 }
 
@@ -151,6 +155,7 @@ mod tests {
             last: LogIdMsg { term: 2, index: 9 },
             membership: Bytes::new(),
             files: names.iter().map(file).collect(),
+            birth: 0,
         })
     }
 
@@ -176,7 +181,7 @@ mod tests {
         let outside = [header(&[("../evil", 1)]), chunk(0, 0, b"a"), Frame::End];
         write("snapshot", "outside", &framed(outside.into()));
         write("wire", "vote", &encode_vote(&Vote::new_committed(3, 1)));
-        let proposal = Payload::Normal(Proposal(Bytes::from_static(b"command")));
+        let proposal = Payload::Normal(Proposal::of(b"command"));
         write("wire", "payload", &encode_payload(&proposal));
         write("wire", "blank", &encode_payload(&Payload::Blank));
     }

@@ -10,14 +10,15 @@ use crate::wire;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use quorate_types::ClusterId;
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[async_trait]
 impl Inbound for Consensus {
     async fn call(&self, method: Method, body: Bytes) -> Result<Bytes, String> {
         match method {
-            Method::Hello => Ok(Bytes::new()),
+            Method::Hello => self.inner.hello().await,
             Method::Append => self.serve_append(body).await,
             Method::Vote | Method::PreVote => self.serve_vote(method, body).await,
             Method::TransferLeader => {
@@ -51,21 +52,38 @@ impl Inbound for Consensus {
         &self,
         requests: BoxStream<'static, Bytes>,
     ) -> BoxStream<'static, Result<Bytes, String>> {
-        let decoded = requests.map(wire::decode_append).scan((), |(), request| {
-            let request = request.inspect_err(|error| {
-                tracing::error!(%error, "an append stream is ended by what it carries");
+        let birth = Arc::clone(&self.inner.birth);
+        let refused = Arc::new(Mutex::new(None));
+        let refusal = Arc::clone(&refused);
+        let decoded = requests.map(wire::decode_append).scan((), move |(), request| {
+            let request = request.map_err(text).and_then(|(wanted, request)| {
+                birth.admit(wanted)?;
+                Ok(request)
             });
-            std::future::ready(request.ok())
+            std::future::ready(match request {
+                Ok(request) => Some(request),
+                Err(reason) => {
+                    tracing::error!(reason, "an append stream is ended by what it carries");
+                    *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+                    None
+                }
+            })
         });
         let replies = self.inner.raft.stream_append(decoded);
-        replies.map(|reply| Ok(wire::encode_append_reply(&reply.map_err(text)?))).boxed()
+        let replies = replies.map(|reply| Ok(wire::encode_append_reply(&reply.map_err(text)?)));
+        // The last word, so that the caller does not take the end for success.
+        let end = stream::once(async move {
+            refused.lock().unwrap_or_else(PoisonError::into_inner).take().map(Err)
+        });
+        replies.chain(end.filter_map(std::future::ready)).boxed()
     }
 
     async fn snapshot(
         &self,
         frames: BoxStream<'static, Result<Bytes, String>>,
     ) -> Result<Bytes, String> {
-        let received = self.inner.inbox.receive(frames).await.map_err(text)?;
+        let inner = &self.inner;
+        let received = inner.inbox.receive(frames, &inner.birth).await.map_err(text)?;
         let snapshot =
             Snapshot { meta: received.meta, snapshot: SnapshotData::Received(received.copy) };
         let raft = &self.inner.raft;
@@ -90,7 +108,8 @@ pub fn decode_description(bytes: Bytes) -> Result<(ClusterId, Vec<ClusterMember>
 
 impl Consensus {
     async fn serve_append(&self, body: Bytes) -> Result<Bytes, String> {
-        let request = wire::decode_append(body).map_err(text)?;
+        let (wanted, request) = wire::decode_append(body).map_err(text)?;
+        self.inner.birth.admit(wanted)?;
         let prev = request.prev_log_id;
         let last: Option<LogId> = request.entries.last().map(|entry| entry.log_id).or(prev);
         let reply = self.inner.raft.append_entries(request).await.map_err(text)?;
@@ -104,7 +123,8 @@ impl Consensus {
     }
 
     async fn serve_vote(&self, method: Method, body: Bytes) -> Result<Bytes, String> {
-        let request = wire::decode_vote_request(body).map_err(text)?;
+        let (wanted, request) = wire::decode_vote_request(body).map_err(text)?;
+        self.inner.birth.admit(wanted)?;
         let raft = &self.inner.raft;
         let reply = match method {
             Method::PreVote => raft.pre_vote(request).await,

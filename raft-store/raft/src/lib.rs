@@ -9,6 +9,8 @@
 
 mod alone;
 mod backup;
+mod births;
+mod book;
 mod consensus;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -21,6 +23,7 @@ mod options;
 mod proposals;
 mod read_index;
 mod requests;
+mod retention;
 mod runtime;
 mod scratch;
 mod snapshot;
@@ -38,6 +41,7 @@ pub use inbound::{decode_description, leader_reply};
 pub use membership::{ClusterMember, Follower, MembershipChange, MembershipError, Role};
 pub use options::{Options, Timing};
 pub use requests::Attempt;
+pub use retention::Retention;
 pub use snapshot::SnapshotTraffic;
 pub use transport::{CallError, Inbound, Lane, Method, Peer, Transport};
 

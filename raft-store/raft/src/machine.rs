@@ -69,7 +69,7 @@ impl Batch {
     fn push(&mut self, entry: Entry, responder: Option<ApplyResponder<TypeConfig>>) {
         let kind = match entry.payload {
             Payload::Blank => EntryKind::Blank,
-            Payload::Normal(proposal) => EntryKind::Command(proposal.0),
+            Payload::Normal(proposal) => EntryKind::Command(proposal.command()),
             Payload::Membership(membership) => {
                 let stored = StoredMembership::new(Some(entry.log_id), membership);
                 EntryKind::Membership(encode_membership(&stored))

@@ -223,7 +223,7 @@ impl Consensus {
             here: &here,
             decode: |bytes| wire::decode_changed(bytes).map_err(|error| error.to_string()),
         };
-        self.at_leader(request).await?
+        self.at_leader(request, self.deadline()).await?
     }
 
     pub(crate) async fn serve_change(&self, body: Bytes) -> Attempt<Bytes> {
@@ -243,6 +243,12 @@ impl Consensus {
         let _one = self.inner.changing.lock().await;
         if !self.inner.raft.is_leader() {
             return Attempt::Refused("this member does not lead".to_owned());
+        }
+        if let MembershipChange::Promote { id } = &change
+            && !self.ensure_recorded(*id).await
+        {
+            let last = self.inner.last_index();
+            return Attempt::Done(Err(MembershipError::NotReady { id: *id, matched: 0, last }));
         }
         let plan = match self.plan(&change).await {
             Ok(Some(plan)) => plan,
@@ -264,7 +270,7 @@ impl Consensus {
         let Inner { clock, options, .. } = &*self.inner;
         let give_up = clock.now() + options.timing.election_min;
         loop {
-            let plan = self.inner.plan(change);
+            let plan = self.inner.plan(change).map(|plan| self.inner.with_births(plan));
             let early = clock.now() < give_up;
             if !early || !matches!(plan, Err(MembershipError::Unhealthy { .. })) {
                 return plan;
@@ -306,6 +312,15 @@ impl Inner {
         members
     }
 
+    /// What is known of a log stays known, whatever else is noted of its member.
+    fn with_births(&self, plan: Option<Plan>) -> Option<Plan> {
+        let Some(ChangeMembers::SetNodes(mut nodes)) = plan else { return plan };
+        for (id, node) in &mut nodes {
+            node.birth = self.recorded(*id).unwrap_or_default();
+        }
+        Some(ChangeMembers::SetNodes(nodes))
+    }
+
     /// What to ask of openraft; nothing if the change has been made before.
     fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
         let members = self.members();
@@ -345,6 +360,11 @@ impl Inner {
             self.check_majority(members, |voters| voters.remove(&id))?;
         }
         Ok(Some(ChangeMembers::RemoveVoters(BTreeSet::from([id.0]))))
+    }
+
+    /// Entries that the leader has.
+    fn last_index(&self) -> u64 {
+        self.raft.metrics().borrow_watched().last_log_index.map_or(0, |index| index + 1)
     }
 
     /// etcd's rule: a learner is ready when it has nine tenths of the leader's log.
@@ -459,7 +479,7 @@ fn check_address(
 /// What the membership records about a member.
 pub(crate) fn node_of(member: &ClusterMember) -> Node {
     let ClusterMember { addr, name, client_urls, joining, .. } = member.clone();
-    Node { addr, name, client_urls, joining }
+    Node { addr, name, client_urls, joining, birth: 0 }
 }
 
 #[cfg(test)]

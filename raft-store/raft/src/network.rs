@@ -1,5 +1,6 @@
 //! openraft's network over [`Transport`].
 
+use crate::book::Book;
 use crate::machine::SnapshotData;
 use crate::scratch::Scratch;
 use crate::snapshot::{Outgoing, Sums, Traffic};
@@ -26,6 +27,7 @@ use std::time::Duration;
 pub(crate) struct Network {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) scratch: Scratch,
+    pub(crate) book: Arc<Book>,
     pub(crate) sums: Sums,
     pub(crate) traffic: Traffic,
     /// How long the other end may take to say what it has of a snapshot.
@@ -34,8 +36,7 @@ pub(crate) struct Network {
 
 impl Network {
     fn link(&self, target: u64, node: &Node, lane: Lane) -> Link {
-        let peer = Peer { id: MemberId(target), addr: node.addr.clone(), lane };
-        Link { network: self.clone(), peer }
+        Link { network: self.clone(), target, node: node.clone(), lane }
     }
 }
 
@@ -59,14 +60,27 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 #[derive(Debug)]
 pub(crate) struct Link {
     network: Network,
-    peer: Peer,
+    target: u64,
+    /// As it was when the link was made.
+    node: Node,
+    lane: Lane,
 }
 
 type Rpc<T> = Result<T, RPCError<TypeConfig>>;
 
 impl Link {
+    fn peer(&self, lane: Lane) -> Peer {
+        let addr = self.network.book.find(self.target, &self.node).addr;
+        Peer { id: MemberId(self.target), addr, lane }
+    }
+
+    /// The birth of the log that the membership knows there; everything sent is for it alone.
+    fn birth(&self) -> u64 {
+        self.network.book.find(self.target, &self.node).birth
+    }
+
     async fn call(&self, method: Method, body: Bytes, option: &RPCOption) -> Rpc<Bytes> {
-        let peer = Peer { lane: Lane::Control, ..self.peer.clone() };
+        let peer = self.peer(Lane::Control);
         let call = self.network.transport.call(&peer, method, body, option.soft_ttl());
         call.await.map_err(|error| rpc_error(&error))
     }
@@ -76,15 +90,16 @@ impl Link {
     /// Sends what the other end does not have.
     async fn send_snapshot(&self, outgoing: Outgoing) -> Result<Bytes, CallError> {
         let Network { transport, traffic, patience, .. } = &self.network;
+        let peer = self.peer(self.lane);
         let offer = wire::encode_offer(outgoing.files());
-        let held = transport.call(&self.peer, Method::OfferSnapshot, offer, *patience).await;
+        let held = transport.call(&peer, Method::OfferSnapshot, offer, *patience).await;
         let held = match held {
             Ok(held) => wire::decode_held(held).unwrap_or_default(),
             // An older member does not know the question: it gets everything.
             Err(CallError::Refused { .. }) => Vec::new(),
             Err(error) => return Err(error),
         };
-        transport.snapshot(&self.peer, outgoing.without(&held).frames(traffic)).await
+        transport.snapshot(&peer, outgoing.without(&held).frames(traffic)).await
     }
 }
 
@@ -105,7 +120,8 @@ async fn append_alone(
     request: AppendEntriesRequest<TypeConfig>,
     option: &RPCOption,
 ) -> Rpc<StreamAppendResult<TypeConfig>> {
-    let reply = link.call(Method::Append, wire::encode_append(&request), option).await?;
+    let reply =
+        link.call(Method::Append, wire::encode_append(&request, link.birth()), option).await?;
     wire::decode_append_reply(reply).map_err(|error| wire_error(&error))
 }
 
@@ -134,7 +150,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
-        if self.peer.lane == Lane::Control {
+        if self.lane == Lane::Control {
             let link = &*self;
             let replies = input.then(move |request| {
                 let option = option.clone();
@@ -142,9 +158,11 @@ impl RaftNetworkV2<TypeConfig> for Link {
             });
             return std::future::ready(Ok(replies.boxed())).boxed();
         }
-        let requests = input.map(|request| wire::encode_append(&request)).boxed();
+        let (book, target, node) = (Arc::clone(&self.network.book), self.target, self.node.clone());
+        let encode = move |request| wire::encode_append(&request, book.find(target, &node).birth);
+        let requests = input.map(encode).boxed();
         async move {
-            let replies = self.network.transport.append(&self.peer, requests).await;
+            let replies = self.network.transport.append(&self.peer(self.lane), requests).await;
             let replies = replies.map_err(|error| rpc_error(&error))?;
             let decoded = replies.map(|reply| {
                 let reply = reply.map_err(|error| rpc_error(&error))?;
@@ -160,7 +178,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Rpc<VoteResponse<TypeConfig>> {
-        let body = wire::encode_vote_request(&request);
+        let body = wire::encode_vote_request(&request, self.birth());
         let reply = self.call(Method::Vote, body, &option).await?;
         wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
     }
@@ -170,7 +188,7 @@ impl RaftNetworkV2<TypeConfig> for Link {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Rpc<VoteResponse<TypeConfig>> {
-        let body = wire::encode_vote_request(&request);
+        let body = wire::encode_vote_request(&request, self.birth());
         let reply = self.call(Method::PreVote, body, &option).await?;
         wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
     }
@@ -187,8 +205,10 @@ impl RaftNetworkV2<TypeConfig> for Link {
             return Err(StreamingError::Network(reason));
         };
         let (scratch, sums) = (self.network.scratch.clone(), self.network.sums.clone());
-        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, &sums, vote)).await;
-        let outgoing = copied
+        let birth = self.birth();
+        let copy = move || Outgoing::copy(&state, &scratch, &sums, vote, birth);
+        let outgoing = spawn_blocking(copy)
+            .await
             .ok_or_else(|| NetworkError::from_string("copying the state panicked"))?
             .map_err(|error| Unreachable::new(&error))?;
         let reply = tokio::select! {

@@ -1,6 +1,7 @@
 //! What consensus is told at start.
 
 use crate::error::Error;
+use crate::retention::Retention;
 use openraft::{Config, SnapshotPolicy};
 use quorate_types::{ClusterId, MemberId};
 use std::collections::BTreeMap;
@@ -59,7 +60,7 @@ pub struct Options {
     pub id: MemberId,
     /// The members that form the cluster, with addresses; this one included.
     pub peers: BTreeMap<MemberId, String>,
-    /// Whether the peers form a new cluster if this member has never run. Otherwise it waits until
+    /// Whether the peers form a new cluster, once all of them answer, if this member has never run. Otherwise it waits until
     /// the members of an existing cluster take it in.
     pub form: bool,
     /// Heartbeats and elections.
@@ -70,6 +71,8 @@ pub struct Options {
     pub snapshot_after: u64,
     /// Entries that stay in the log for members that lag.
     pub keep_entries: u64,
+    /// The same in bytes; whichever bound is reached first holds.
+    pub retention: Retention,
     /// Directory for state on its way in or out, on the state's file system. Emptied at start.
     pub scratch: PathBuf,
 }
@@ -93,6 +96,9 @@ impl Options {
             max_in_snapshot_log_to_keep: self.keep_entries,
             purge_batch_size: (self.keep_entries / 16).max(1),
             enable_pre_vote: Some(true),
+            // A learner may begin anew from an empty directory; voters that do are refused, see
+            // `births`. A leader must survive both.
+            allow_log_reversion: Some(true),
             // A restarted leader stands for election: its state may lag behind what it committed.
             enable_leader_restore: Some(false),
             backoff: format!("{}ms ..{}ms", millis(timing.heartbeat), millis(timing.election_min)),

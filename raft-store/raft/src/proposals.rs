@@ -6,7 +6,9 @@
 //! costs is shared between them; a lone proposal waits for nobody.
 //!
 //! Invariants: commands are applied in the order in which they were queued; every proposal is
-//! answered exactly once; what was queued but never handed to openraft may be tried again.
+//! answered exactly once and by its deadline; what was queued but never handed to openraft may be
+//! tried again. Deadlines come in the order of the queue, so that one timer for an entry is enough: an
+//! entry leaves its place by the deadline of its last proposal, before that of any behind it.
 
 use crate::requests::{Attempt, stopped, written};
 use crate::types::{Proposal, Raft};
@@ -15,6 +17,9 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use openraft::error::RaftError;
 use quorate_mvcc::{Outcome, Reply};
+use quorate_seams::{Clock, Monotonic, SharedClock};
+use std::collections::VecDeque;
+use std::pin::pin;
 use tokio::sync::{mpsc, oneshot};
 
 /// Entries that may be in flight at a time: one on its way to disk, one behind it.
@@ -26,7 +31,20 @@ const BATCH_BYTES: usize = 1024 * 1024;
 
 struct Waiting {
     command: Bytes,
+    waiter: Waiter,
+}
+
+/// Who wants to know what came of a command, and by when.
+struct Waiter {
+    deadline: Monotonic,
     answer: oneshot::Sender<Attempt<Outcome>>,
+}
+
+impl Waiter {
+    fn tell(self, attempt: Attempt<Outcome>) {
+        // Whoever asked may have given up; the outcome stands all the same.
+        let _ = self.answer.send(attempt);
+    }
 }
 
 /// Where proposals queue.
@@ -37,15 +55,19 @@ pub(crate) struct Proposals {
 
 impl Proposals {
     /// A queue, and the task that empties it until the last handle is gone.
-    pub(crate) fn new(raft: Raft) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    pub(crate) fn new(
+        raft: Raft,
+        clock: SharedClock,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, waiting) = mpsc::unbounded_channel();
-        (Self { queue }, drive(raft, waiting))
+        (Self { queue }, drive(raft, clock, waiting))
     }
 
-    /// Proposes a command and waits for its outcome.
-    pub(crate) async fn propose(&self, command: Bytes) -> Attempt<Outcome> {
+    /// Proposes a command and waits for its outcome, until the deadline at most.
+    pub(crate) async fn propose(&self, command: Bytes, deadline: Monotonic) -> Attempt<Outcome> {
         let (answer, answered) = oneshot::channel();
-        if self.queue.send(Waiting { command, answer }).is_err() {
+        let waiter = Waiter { deadline, answer };
+        if self.queue.send(Waiting { command, waiter }).is_err() {
             return Attempt::Refused("consensus has stopped".to_owned());
         }
         let lost = |_| Attempt::Unknown("consensus stopped".to_owned());
@@ -53,7 +75,7 @@ impl Proposals {
     }
 }
 
-async fn drive(raft: Raft, mut queue: mpsc::UnboundedReceiver<Waiting>) {
+async fn drive(raft: Raft, clock: SharedClock, mut queue: mpsc::UnboundedReceiver<Waiting>) {
     let mut flying = FuturesUnordered::new();
     let mut gathered = Vec::new();
     loop {
@@ -65,7 +87,7 @@ async fn drive(raft: Raft, mut queue: mpsc::UnboundedReceiver<Waiting>) {
                     break;
                 }
                 for entry in entries(&mut gathered) {
-                    flying.push(propose(raft.clone(), entry));
+                    flying.push(propose(&raft, &*clock, entry));
                 }
             }
         }
@@ -90,43 +112,64 @@ fn entries(gathered: &mut Vec<Waiting>) -> Vec<Vec<Waiting>> {
     entries
 }
 
-async fn propose(raft: Raft, entry: Vec<Waiting>) {
-    let (commands, mut answers): (Vec<_>, Vec<_>) =
-        entry.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
-    let alone = answers.len() == 1;
-    let command = match &commands[..] {
-        [only] => Ok(only.clone()),
-        many => quorate_mvcc::encode_batch(many),
+/// Proposes an entry and answers everyone who waits for it, each by his deadline.
+async fn propose(raft: &Raft, clock: &dyn Clock, entry: Vec<Waiting>) {
+    let (commands, mut waiters): (Vec<_>, VecDeque<_>) =
+        entry.into_iter().map(|waiting| (waiting.command, waiting.waiter)).unzip();
+    let proposal = match &commands[..] {
+        [only] => Ok(Proposal::of(only)),
+        many => quorate_mvcc::encode_batch(&[Proposal::KIND], many).map(Proposal::from_payload),
     };
-    let attempt = match command {
-        Ok(command) => write(&raft, command).await,
-        Err(error) => Attempt::Refused(error.to_string()),
+    drop(commands);
+    let proposal = match proposal {
+        Ok(proposal) => proposal,
+        Err(error) => return share(waiters, &Attempt::Refused(error.to_string())),
     };
-    if alone {
-        answers.into_iter().for_each(|answer| tell(answer, attempt.clone()));
-        return;
+    let count = waiters.len();
+    let mut written = pin!(write(raft, proposal));
+    while let Some(first) = waiters.front() {
+        tokio::select! {
+            biased;
+            attempt = &mut written => {
+                // Those who are gone were the first.
+                let gone = count - waiters.len();
+                return answer(waiters, count, gone, attempt);
+            }
+            () = clock.sleep_until(first.deadline) => {
+                let late = waiters.pop_front();
+                let reason = "no outcome in time".to_owned();
+                late.into_iter().for_each(|waiter| waiter.tell(Attempt::Unknown(reason.clone())));
+            }
+        }
+    }
+}
+
+/// Gives everyone his part of what came of an entry of `count` commands, of which the first ones wait
+/// no more.
+fn answer(waiters: VecDeque<Waiter>, count: usize, gone: usize, attempt: Attempt<Outcome>) {
+    if count == 1 {
+        return share(waiters, &attempt);
     }
     match attempt {
-        Attempt::Done(Ok(Reply::Batch(outcomes))) if outcomes.len() == answers.len() => {
-            for (answer, outcome) in answers.drain(..).zip(outcomes) {
-                tell(answer, Attempt::Done(outcome));
+        Attempt::Done(Ok(Reply::Batch(outcomes))) if outcomes.len() == count => {
+            for (waiter, outcome) in waiters.into_iter().zip(outcomes.into_iter().skip(gone)) {
+                waiter.tell(Attempt::Done(outcome));
             }
         }
         Attempt::Done(Ok(_)) => {
             let reason = "the state answered another question".to_owned();
-            answers.into_iter().for_each(|answer| tell(answer, Attempt::Unknown(reason.clone())));
+            share(waiters, &Attempt::Unknown(reason));
         }
-        shared => answers.into_iter().for_each(|answer| tell(answer, shared.clone())),
+        shared => share(waiters, &shared),
     }
 }
 
-fn tell(answer: oneshot::Sender<Attempt<Outcome>>, attempt: Attempt<Outcome>) {
-    // Whoever asked may have given up; the outcome stands all the same.
-    let _ = answer.send(attempt);
+fn share(waiters: VecDeque<Waiter>, attempt: &Attempt<Outcome>) {
+    waiters.into_iter().for_each(|waiter| waiter.tell(attempt.clone()));
 }
 
-async fn write(raft: &Raft, command: Bytes) -> Attempt<Outcome> {
-    match raft.client_write(Proposal(command)).await {
+async fn write(raft: &Raft, proposal: Proposal) -> Attempt<Outcome> {
+    match raft.client_write(proposal).await {
         Ok(response) => written(Ok(response)),
         Err(RaftError::APIError(error)) => written(Err(error)),
         Err(RaftError::Fatal(fatal)) => stopped(&fatal),
@@ -136,9 +179,27 @@ async fn write(raft: &Raft, command: Bytes) -> Attempt<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_types::Revision;
 
     fn waiting(bytes: usize) -> Waiting {
-        Waiting { command: vec![0; bytes].into(), answer: oneshot::channel().0 }
+        let waiter = Waiter { deadline: Monotonic::default(), answer: oneshot::channel().0 };
+        Waiting { command: vec![0; bytes].into(), waiter }
+    }
+
+    #[test]
+    fn whoever_still_waits_gets_the_outcome_of_his_own_command() {
+        let (waiters, mut answers): (VecDeque<_>, Vec<_>) = (0..2)
+            .map(|_| {
+                let (answer, answered) = oneshot::channel();
+                (Waiter { deadline: Monotonic::default(), answer }, answered)
+            })
+            .unzip();
+        let outcome = |revision| Ok(Reply::Compacted { revision: Revision(revision) });
+        let outcomes = Reply::Batch((0..5).map(outcome).collect());
+        answer(waiters, 5, 3, Attempt::Done(Ok(outcomes)));
+        let told: Vec<_> =
+            answers.iter_mut().map(|answered| answered.try_recv().unwrap()).collect();
+        assert_eq!(told, [3, 4].map(|revision| Attempt::Done(outcome(revision))));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use quorate_mvcc::Outcome;
 use quorate_seams::{Monotonic, bug, timeout};
 use quorate_store::{Certainty, Error};
 use quorate_types::{LogIndex, MemberId, Term};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How one attempt to serve a request at the leader went.
@@ -60,6 +61,22 @@ impl Consensus {
     /// The command's own refusal, or no outcome in time: [`Error::certainty`] says whether the
     /// command may have been applied.
     pub async fn propose(&self, command: Bytes) -> Outcome {
+        let deadline = self.deadline();
+        if self.inner.leads.load(Ordering::Relaxed) {
+            // The short way of what [`Consensus::at_leader`] does.
+            match self.inner.proposals.propose(command.clone(), deadline).await {
+                Attempt::Done(outcome) => return outcome,
+                Attempt::Unknown(_) if bug("raft-repeats-what-may-have-happened") => {}
+                Attempt::Unknown(reason) => return Err(self.unknown(reason, deadline)),
+                // By then somebody else leads, or nobody.
+                Attempt::Refused(_) => {}
+            }
+        }
+        // Apart, so that what most requests need stays small.
+        Box::pin(self.propose_anywhere(command, deadline)).await
+    }
+
+    async fn propose_anywhere(&self, command: Bytes, deadline: Monotonic) -> Outcome {
         let here = || -> BoxFuture<'_, _> { Box::pin(self.propose_here(command.clone())) };
         let request = Request {
             method: Method::Propose,
@@ -68,7 +85,7 @@ impl Consensus {
             here: &here,
             decode: |bytes| quorate_mvcc::decode_outcome(bytes).map_err(|error| error.to_string()),
         };
-        self.at_leader(request).await?
+        self.at_leader(request, deadline).await?
     }
 
     /// Waits until what this member has applied contains every write acknowledged before the call.
@@ -78,8 +95,8 @@ impl Consensus {
     /// No leader could confirm itself in time.
     pub async fn read_barrier(&self) -> Result<(), Error> {
         let deadline = self.deadline();
-        let index = self.within(deadline, self.inner.reads.get()).await;
-        self.wait_applied(index.unwrap_or(Err(Error::Timeout))?, deadline).await
+        let index = self.inner.reads.get(deadline).await?;
+        self.wait_applied(index, deadline).await
     }
 
     /// Asks the leader, wherever it is, how far a linearizable read that begins now must see.
@@ -96,7 +113,7 @@ impl Consensus {
                 Ok(u64::from_le_bytes(index))
             },
         };
-        self.at_leader(request).await.map(LogIndex)
+        self.at_leader(request, self.deadline()).await.map(LogIndex)
     }
 
     /// Serves a request of the member's own at the leader: `here` if this member leads, otherwise
@@ -110,7 +127,8 @@ impl Consensus {
         body: Bytes,
         here: &'a (dyn Fn() -> BoxFuture<'a, Attempt<Bytes>> + Sync),
     ) -> Result<Bytes, Error> {
-        self.at_leader(Request { method, body, idempotent: true, here, decode: Ok }).await
+        let request = Request { method, body, idempotent: true, here, decode: Ok };
+        self.at_leader(request, self.deadline()).await
     }
 
     /// Asks one member for something of its own.
@@ -144,7 +162,7 @@ impl Consensus {
     pub async fn propose_in_term(&self, command: Bytes, term: Term) -> Attempt<Outcome> {
         let (responder, outcome) = ProgressResponder::<TypeConfig, _>::complete_only();
         let leader = *log_id(term.0, 0).committed_leader_id();
-        let write = self.inner.raft.write(Proposal(command));
+        let write = self.inner.raft.write(Proposal::of(&command));
         if let Err(error) = write.responder(responder).with_leader(leader).await {
             return stopped(&error);
         }
@@ -155,7 +173,7 @@ impl Consensus {
     }
 
     pub(crate) async fn propose_here(&self, command: Bytes) -> Attempt<Outcome> {
-        self.inner.proposals.propose(command).await
+        self.inner.proposals.propose(command, self.deadline()).await
     }
 
     pub(crate) async fn read_index_here(&self) -> Attempt<u64> {
@@ -180,6 +198,10 @@ impl Consensus {
         if bug("raft-reads-before-applied") || *self.inner.applied.borrow() >= Some(index) {
             return Ok(());
         }
+        Box::pin(self.wait_until_applied(index, deadline)).await
+    }
+
+    async fn wait_until_applied(&self, index: LogIndex, deadline: Monotonic) -> Result<(), Error> {
         let mut applied = self.applied();
         let reached = async move { applied.wait_for(|seen| *seen >= Some(index)).await.is_ok() };
         match self.within(deadline, reached).await {
@@ -195,8 +217,11 @@ impl Consensus {
     }
 
     /// Serves a request at the leader, here or there, until it is served or the time is over.
-    pub(crate) async fn at_leader<T>(&self, request: Request<'_, T>) -> Result<T, Error> {
-        let deadline = self.deadline();
+    pub(crate) async fn at_leader<T>(
+        &self,
+        request: Request<'_, T>,
+        deadline: Monotonic,
+    ) -> Result<T, Error> {
         let mut known = self.leadership();
         loop {
             let view = known.borrow_and_update().clone();
@@ -212,9 +237,7 @@ impl Consensus {
                 {
                     reason
                 }
-                Some(Attempt::Unknown(reason)) => {
-                    return Err(Error::Unavailable { reason, certainty: Certainty::Unknown });
-                }
+                Some(Attempt::Unknown(reason)) => return Err(self.unknown(reason, deadline)),
                 None => return Err(Error::Timeout),
             };
             // Whoever says who leads has ended, and with it everything that could serve.
@@ -270,6 +293,14 @@ impl Consensus {
             }),
             Err(error) => Attempt::Unknown(error.to_string()),
         }
+    }
+
+    /// The request may have happened.
+    fn unknown(&self, reason: String, deadline: Monotonic) -> Error {
+        if self.inner.clock.now() >= deadline {
+            return Error::Timeout;
+        }
+        Error::Unavailable { reason, certainty: Certainty::Unknown }
     }
 
     fn failure(&self, reason: String) -> Error {

@@ -45,7 +45,7 @@ pub enum Method {
 }
 
 impl Method {
-    const ALL: [(Self, u32); 12] = [
+    const ALL: [(Self, u32); 13] = [
         (Self::Hello, 1),
         (Self::Append, 2),
         (Self::Vote, 3),

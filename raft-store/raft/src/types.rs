@@ -36,13 +36,40 @@ pub(crate) fn log_id(term: u64, index: u64) -> LogId {
     LogId::new(openraft::vote::leader_id_std::CommittedLeaderId::new(term), index)
 }
 
-/// An encoded command on its way into the log.
+/// An encoded command on its way into the log: the payload of its entry, as log and followers get
+/// it, so that it is copied once however far it goes.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Proposal(pub(crate) Bytes);
+pub(crate) struct Proposal {
+    payload: Bytes,
+}
+
+impl Proposal {
+    /// The byte before every command, which tells it from other entries.
+    pub(crate) const KIND: u8 = 1;
+
+    /// One command.
+    pub(crate) fn of(command: &[u8]) -> Self {
+        Self { payload: [&[Self::KIND], command].concat().into() }
+    }
+
+    /// A payload that begins with [`Proposal::KIND`].
+    pub(crate) fn from_payload(payload: Bytes) -> Self {
+        debug_assert_eq!(payload.first(), Some(&Self::KIND), "a command's payload");
+        Self { payload }
+    }
+
+    pub(crate) fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    pub(crate) fn command(&self) -> Bytes {
+        self.payload.slice(1..)
+    }
+}
 
 impl fmt::Debug for Proposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "command of {} bytes", self.0.len())
+        write!(f, "command of {} bytes", self.payload.len() - 1)
     }
 }
 
@@ -67,6 +94,8 @@ pub(crate) struct Node {
     pub(crate) client_urls: Vec<String>,
     /// Whether it is to have a vote once it has caught up.
     pub(crate) joining: bool,
+    /// The birth of its log; 0 until the leader has recorded it. See `births`.
+    pub(crate) birth: u64,
 }
 
 impl Node {

@@ -6,6 +6,7 @@
 
 mod append;
 mod entry;
+mod hello;
 mod leader;
 mod membership;
 mod snapshot;
@@ -17,6 +18,7 @@ pub(crate) use append::{
 pub(crate) use entry::{
     LogIdMsg, decode_membership, decode_payload, encode_membership, encode_payload,
 };
+pub(crate) use hello::{Hello, decode_hello, encode_hello};
 pub(crate) use leader::{decode_reply, encode_reply};
 pub(crate) use membership::{
     decode_change, decode_changed, decode_description, encode_change, encode_changed,

@@ -38,6 +38,14 @@ pub(crate) async fn compare_hashes(cluster: &Cluster) {
 
 /// Compares everything, once the members have applied the same.
 pub(crate) async fn audit(cluster: &Cluster, history: &History) {
+    let back = |node: &crate::cluster::Node| node.wiped && node.health == Health::Up;
+    let back: Vec<_> =
+        cluster.nodes().iter().filter(|(_, it)| back(it)).map(|(id, _)| *id).collect();
+    if !back.is_empty() {
+        cluster
+            .findings
+            .violation(format!("emptied members {back:?} take part as if they were not"));
+    }
     compare_hashes(cluster).await;
     let mut first: Option<(MemberId, Kept)> = None;
     for id in cluster.with_health(Health::Up) {

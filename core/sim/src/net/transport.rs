@@ -38,7 +38,7 @@ impl SimTransport {
             // Nothing comes back; the caller's patience decides.
             std::future::pending::<()>().await;
         }
-        net.inbound(to.id).ok_or_else(|| CallError::NotSent {
+        net.inbound(to).ok_or_else(|| CallError::NotSent {
             peer: to.to_string(),
             reason: "connection refused".to_owned(),
         })

@@ -152,6 +152,18 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_tells_the_name_in_its_certificate() {
+        let mut connection = Connection::default();
+        let mut extensions = Extensions::new();
+        extensions.insert(connection.clone());
+        assert_eq!(Credentials::of(&MetadataMap::new(), &extensions).name, None);
+        connection.common_name = Some("alice".to_owned());
+        extensions.insert(connection);
+        let name = Credentials::of(&MetadataMap::new(), &extensions).name;
+        assert_eq!(name, Some(ClientName("alice".into())));
+    }
+
+    #[test]
     fn the_gateways_certificate_is_nobodys_name() {
         assert_eq!(of(&[], Some("alice")).name, Some(ClientName("alice".into())));
         assert_eq!(of(&[("grpcgateway-accept", "*/*")], Some("alice")).name, None);

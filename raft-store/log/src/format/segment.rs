@@ -26,6 +26,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) capacity: u64,
     /// The chain value at the end of the segment before.
     pub(crate) seed: u32,
+    /// Tells this log from every other that the member may have had; 0 when nobody said.
+    pub(crate) birth: u64,
 }
 
 /// Why a segment header was refused.
@@ -56,6 +58,7 @@ impl SegmentHeader {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&self.seed.to_le_bytes());
+        out.extend_from_slice(&self.birth.to_le_bytes());
         out.resize(SEGMENT_HEADER, 0);
         let crc = checksum(self.seed, &out);
         out[12..16].copy_from_slice(&crc.to_le_bytes());
@@ -94,6 +97,7 @@ impl SegmentHeader {
             first_group: fields.u64()?,
             capacity: fields.u64()?,
             seed: fields.u32()?,
+            birth: fields.u64()?,
         };
         Some((group, header))
     }

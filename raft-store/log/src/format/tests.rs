@@ -116,6 +116,7 @@ fn a_segment_header_reads_back_and_every_flipped_bit_is_noticed() {
         first_group: 5,
         capacity: 6,
         seed: 7,
+        birth: 8,
     };
     let (bytes, chain) = header.encode();
     let bytes: [u8; SEGMENT_HEADER] = bytes.try_into().unwrap();

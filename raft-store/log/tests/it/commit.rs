@@ -1,9 +1,10 @@
 //! Group commit, the order of callbacks, and what the counters say.
 
-use crate::support::{HANG, append, callback, entries, id, open, wait};
-use quorate_log::{Error, RaftLog};
+use crate::support::{DIR, HANG, append, callback, entries, id, identity, open, small, wait};
+use quorate_log::{Error, Options, RaftLog};
 use quorate_seams::{Crash, SimDisk};
 use quorate_types::LogIndex;
+use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
@@ -147,4 +148,23 @@ fn the_largest_index_is_refused_because_nothing_could_follow() {
     let refused =
         append(&log, vec![quorate_log::Entry { id: id(1, u64::MAX), payload: "".into() }]);
     assert!(matches!(refused, Err(Error::Gap { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_log_keeps_the_birth_it_was_made_with_and_an_emptied_directory_gets_another() {
+    let born = |disk: &SimDisk, birth| {
+        let options = Options { birth, ..small() };
+        RaftLog::open(disk.shared(), Path::new(DIR), identity(), options).unwrap()
+    };
+    let disk = SimDisk::new();
+    let log = born(&disk, 7);
+    assert_eq!(log.birth(), 7);
+    for index in 1..=40 {
+        append(&log, entries(1, index, 1, 500)).unwrap();
+    }
+    assert!(log.stats().segments_created > 1, "in every segment");
+    log.close();
+    assert_eq!(born(&disk, 8).birth(), 7);
+    assert_eq!(open(&disk.crash(Crash::LoseAll, 1)).unwrap().birth(), 7, "it is durable");
+    assert_eq!(born(&SimDisk::new(), 8).birth(), 8);
 }

@@ -19,7 +19,7 @@ pub(crate) fn identity() -> Identity {
 
 /// Segments and caches so small that rotation and disk reads happen all the time.
 pub(crate) fn small() -> Options {
-    Options { segment_bytes: 4096, cache_bytes: 1000, spare_segments: 2 }
+    Options { segment_bytes: 4096, cache_bytes: 1000, spare_segments: 2, birth: 0 }
 }
 
 pub(crate) fn open(disk: &SimDisk) -> Result<RaftLog, Error> {

@@ -3,7 +3,7 @@
 use crate::cluster::{PATIENCE, cluster, eventually, free_addresses, leader_first, options, start};
 use quorate_member::{Member, MemberOptions, MembershipError, Role, force_new_cluster};
 use quorate_seams::Seams;
-use quorate_store::{RangeRequest, Store, Txn};
+use quorate_store::{Error, RangeRequest, Store, Txn};
 use quorate_types::{MemberId, Revision};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -98,6 +98,68 @@ async fn a_member_is_replaced_and_a_leader_takes_itself_out() {
     let integrity = second.verify().await.unwrap();
     assert_eq!((integrity.hashes.len(), integrity.is_whole()), (2, true), "{integrity:?}");
     assert_eq!(second.members().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_moved_is_found_by_the_leader_that_led_before() {
+    let root = tempfile::tempdir().unwrap();
+    let members = leader_first(cluster(root.path().to_owned(), 3).await).await;
+    let [leader, second, third] = &members[..] else { panic!("three members") };
+    put_many(leader, "before", 20).await;
+    let (term, id) = (leader.status().term, third.id());
+    third.kill().await;
+    let mut addresses = free_addresses(3);
+    for member in [leader, second] {
+        addresses[usize::try_from(member.id().0).unwrap() - 1] = member.local_addr();
+    }
+    let at = addresses[usize::try_from(id.0).unwrap() - 1].to_string();
+    second.relocate(id, at).await.unwrap();
+    let third = start(options(root.path(), id.0, &addresses)).await;
+    let revision = put_many(leader, "after", 20).await;
+    eventually("what the leader writes arrives", async || third.status().revision >= revision)
+        .await;
+    assert_eq!(leader.status().leading(), Some(term), "nobody had to elect anyone");
+    same_state(&[leader, second, &third], revision).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced() {
+    let root = tempfile::tempdir().unwrap();
+    let addresses = free_addresses(4);
+    let mut members = Vec::new();
+    for id in 1..=3 {
+        members.push(start(options(root.path(), id, &addresses)).await);
+    }
+    let [first, second, third] = &members[..] else { panic!("three members") };
+    put_many(first, "before", 20).await;
+    eventually("the cluster knows the logs of its voters", async || {
+        members.iter().all(|it| it.recognises(third.id()))
+    })
+    .await;
+    third.kill().await;
+    std::fs::remove_dir_all(root.path().join("member-3")).unwrap();
+
+    let emptied = start(options(root.path(), 3, &addresses)).await;
+    eventually("the emptied member refuses", async || {
+        let refused = emptied.range(RangeRequest::key("before/0")).await;
+        matches!(&refused, Err(Error::Fatal { reason }) if reason.contains("emptied"))
+    })
+    .await;
+    first.kill().await;
+    let alone = second.txn(Txn::put("alone", "v")).await;
+    assert!(alone.is_err(), "the emptied member counts for no majority: {alone:?}");
+    emptied.kill().await;
+
+    let first = start(options(root.path(), 1, &addresses)).await;
+    first.wait_ready(PATIENCE).await.unwrap();
+    eventually("the emptied member is removed", async || first.remove(MemberId(3)).await.is_ok())
+        .await;
+    let fourth = start(joining(root.path(), 4, &addresses)).await;
+    first.add_learner(MemberId(4), addresses[3].to_string()).await.unwrap();
+    promote(&first, MemberId(4)).await;
+    assert!(first.recognises(MemberId(4)), "a vote only for a log that is known");
+    let revision = put_many(&first, "after", 20).await;
+    same_state(&[&first, second, &fourth], revision).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,6 @@
 //! What the conformance suite cannot see: log positions, batches, bytes, compaction's sweep.
 
-use crate::db::{Family, StateDb, Step, read};
+use crate::db::{Family, StateDb, Step};
 use crate::{
     Alarm, AlarmKind, ApplyEntry, Command, EntryKind, Error, LeaseChange, LeaseUpdate, MemoryDb,
     Mvcc, Options, Outcome, Reply, StoredLease,
@@ -46,13 +46,11 @@ impl Bench {
 
     fn size(&self, family: Family) -> usize {
         let mut size = 0;
-        read(&*self.db, |view| {
-            view.scan(family, &[], None, &mut |_, _| {
-                size += 1;
-                Ok(Step::Next)
-            })
-        })
-        .unwrap();
+        let mut count = |_: &[u8], _: &[u8]| {
+            size += 1;
+            Ok(Step::Next)
+        };
+        self.db.view().scan(family, &[], None, &mut count).unwrap();
         size
     }
 }
@@ -126,13 +124,11 @@ fn the_history_has_etcds_bytes() {
     bench.run(Command::Txn(Txn::ops([Op::put("a", "1"), Op::put("b", "2")]))).unwrap();
     bench.run(Command::Txn(Txn::delete("a"))).unwrap();
     let mut history = Vec::new();
-    read(&*bench.db, |view| {
-        view.scan(Family::Rev, &[], None, &mut |key, value| {
-            history.push((key.to_vec(), value.to_vec()));
-            Ok(Step::Next)
-        })
-    })
-    .unwrap();
+    let mut take = |key: &[u8], value: &[u8]| {
+        history.push((key.to_vec(), value.to_vec()));
+        Ok(Step::Next)
+    };
+    bench.db.view().scan(Family::Rev, &[], None, &mut take).unwrap();
     let expected: [(&[u8], &[u8]); 3] = [
         (b"\0\0\0\0\0\0\0\x02_\0\0\0\0\0\0\0\0", b"\x0a\x01a\x10\x02\x18\x02\x20\x01\x2a\x011"),
         (b"\0\0\0\0\0\0\0\x02_\0\0\0\0\0\0\0\x01", b"\x0a\x01b\x10\x02\x18\x02\x20\x01\x2a\x012"),

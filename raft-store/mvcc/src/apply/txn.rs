@@ -149,11 +149,7 @@ fn operate_all(writer: &mut Writer<'_, '_>, txn: Chosen) -> Result<TxnResponse, 
 fn operate(writer: &mut Writer<'_, '_>, op: ChosenOp) -> Result<OpResponse, Error> {
     match op {
         ChosenOp::Range(request) => range(writer, &request),
-        ChosenOp::Put(put) => {
-            let asked = put.prev_kv;
-            let prev_kv = writer.put(put)?;
-            Ok(OpResponse::Put { prev_kv: prev_kv.filter(|_| asked) })
-        }
+        ChosenOp::Put(put) => Ok(OpResponse::Put { prev_kv: writer.put(put)? }),
         ChosenOp::Delete { range, prev_kv } => delete(writer, &range, prev_kv),
         ChosenOp::Txn(nested) => Ok(OpResponse::Txn(operate_all(writer, nested)?)),
     }

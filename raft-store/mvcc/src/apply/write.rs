@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::db::Family;
 use crate::layout::{
-    Change, Current, Pointer, attachment_key, encode_current, encode_kv, encode_pointer,
+    CURRENT_HEAD, Change, Current, Pointer, attachment_key, encode_current, encode_pointer,
     encode_tombstone, idx_key, rev_key,
 };
 use crate::{Error, read};
@@ -35,9 +35,10 @@ impl<'m, 'a> Writer<'m, 'a> {
         if self.events.is_empty() { self.machine.meta.revision } else { self.main }
     }
 
-    /// Writes a key, and gives it as it was. What the put keeps of it is known to exist.
+    /// Writes a key, and gives it as it was if the put asks for that. What the put keeps of it is
+    /// known to exist.
     pub(super) fn put(&mut self, put: PutOp) -> Result<Option<KeyValue>, Error> {
-        let PutOp { key, mut value, mut lease, ignore_value, ignore_lease, .. } = put;
+        let PutOp { key, mut value, mut lease, prev_kv: asked, ignore_value, ignore_lease } = put;
         let before = read::current(&self.machine.state, &key)?;
         if let Some(before) = &before {
             if ignore_value {
@@ -62,9 +63,10 @@ impl<'m, 'a> Writer<'m, 'a> {
             version: version + 1,
             lease,
         };
-        let change = self.record(&key, false, before.as_ref(), encode_kv(kv.clone()));
-        let current = Current { sub: change.sub, kv: kv.clone() };
-        self.machine.state.put(Family::Cur, key.to_vec(), encode_current(current));
+        // Both families hold the same bytes: encoded once.
+        let current = encode_current(self.sub(), kv.clone());
+        self.record(&key, false, before.as_ref(), current.slice(CURRENT_HEAD..));
+        self.machine.state.put(Family::Cur, key.clone(), current);
         let prev_kv = before.map(|before| before.kv);
         let held = prev_kv.as_ref().map_or(LeaseId::NONE, |kv| kv.lease);
         if held != lease {
@@ -74,15 +76,16 @@ impl<'m, 'a> Writer<'m, 'a> {
                 self.machine.state.put(Family::Lease, attachment, Bytes::new());
             }
         }
-        self.events.push(Event { kind: EventKind::Put, kv, prev_kv: prev_kv.clone() });
-        Ok(prev_kv)
+        let answer = prev_kv.as_ref().filter(|_| asked).cloned();
+        self.events.push(Event { kind: EventKind::Put, kv, prev_kv });
+        Ok(answer)
     }
 
     /// Deletes a key that exists.
     pub(super) fn delete(&mut self, current: Current) {
         let key = current.kv.key.clone();
         self.record(&key, true, Some(&current), encode_tombstone(&key));
-        self.machine.state.delete(Family::Cur, key.to_vec());
+        self.machine.state.delete(Family::Cur, key.clone());
         self.detach(current.kv.lease, &key);
         let kv = KeyValue { key, mod_revision: self.main, ..KeyValue::default() };
         self.events.push(Event { kind: EventKind::Delete, kv, prev_kv: Some(current.kv) });
@@ -97,22 +100,19 @@ impl<'m, 'a> Writer<'m, 'a> {
         self.machine.meta.revision
     }
 
+    /// Place of the next change in the revision.
+    fn sub(&self) -> u64 {
+        u64::try_from(self.events.len()).expect("a count of events in memory fits")
+    }
+
     /// Adds a change to the history and its index.
-    fn record(
-        &mut self,
-        key: &[u8],
-        tombstone: bool,
-        before: Option<&Current>,
-        bytes: Bytes,
-    ) -> Change {
-        let sub = u64::try_from(self.events.len()).expect("a count of events in memory fits");
-        let change = Change { main: self.main, sub };
+    fn record(&mut self, key: &[u8], tombstone: bool, before: Option<&Current>, bytes: Bytes) {
+        let change = Change { main: self.main, sub: self.sub() };
         let before = before.map(|before| Change { main: before.kv.mod_revision, sub: before.sub });
         let pointer = encode_pointer(Pointer { change, tombstone, before });
         let state = &mut self.machine.state;
         state.put(Family::Rev, rev_key(change, tombstone), bytes);
         state.put(Family::Idx, idx_key(key, change), pointer);
-        change
     }
 
     fn detach(&mut self, lease: LeaseId, key: &[u8]) {

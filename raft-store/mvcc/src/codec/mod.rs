@@ -13,6 +13,7 @@
 //! a choice, which an older reader refuses.
 
 mod auth;
+mod batch;
 mod command;
 mod failure;
 mod reply;
@@ -21,12 +22,12 @@ mod tests;
 mod version;
 mod wire;
 
+pub use batch::encode_batch;
 pub(crate) use wire::AlarmMessage;
 
 use crate::{Command, Outcome, Reply};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::encoding::encode_varint;
-use prost::{Message, length_delimiter_len};
+use prost::Message;
 use thiserror::Error;
 
 /// The version that every build reads.
@@ -72,6 +73,12 @@ impl Command {
     /// # Errors
     /// The bytes are not from [`Command::encode`] of this version.
     pub fn decode(bytes: Bytes) -> Result<Self, CodecError> {
+        if let Some(messages) = batch::split(&bytes) {
+            let decode = |message: Bytes| -> Result<Self, CodecError> {
+                wire::CommandMessage::decode(message)?.try_into()
+            };
+            return messages.into_iter().map(decode).collect::<Result<_, _>>().map(Self::Batch);
+        }
         open::<wire::CommandMessage>(bytes)?.try_into()
     }
 }
@@ -108,40 +115,6 @@ pub fn encode_outcome(outcome: &Outcome) -> Result<Bytes, CodecError> {
 /// The bytes are not from [`encode_outcome`] of this version.
 pub fn decode_outcome(bytes: Bytes) -> Result<Outcome, CodecError> {
     open::<wire::OutcomeMessage>(bytes)?.try_into()
-}
-
-/// The bytes of [`Command::Batch`] of commands that are bytes already: nothing is decoded.
-///
-/// # Errors
-/// One of them is of a version that this one does not know.
-pub fn encode_batch(commands: &[Bytes]) -> Result<Bytes, CodecError> {
-    let mut messages = Vec::with_capacity(commands.len());
-    let mut version = FIRST;
-    for command in commands {
-        match command.split_first() {
-            Some((&needed @ FIRST..=VERSION, message)) => {
-                version = version.max(needed);
-                messages.push(message);
-            }
-            found => return Err(CodecError::Version { found: found.map(|(first, _)| *first) }),
-        }
-    }
-    let inner = messages.iter().map(|it| 1 + length_delimiter_len(it.len()) + it.len()).sum();
-    let mut bytes = BytesMut::with_capacity(1 + 1 + length_delimiter_len(inner) + inner);
-    bytes.put_u8(version);
-    put_field(&mut bytes, wire::BATCH_TAG, inner);
-    for message in messages {
-        put_field(&mut bytes, wire::COMMANDS_TAG, message.len());
-        bytes.put_slice(message);
-    }
-    Ok(bytes.freeze())
-}
-
-/// The head of a field of so many bytes.
-fn put_field(bytes: &mut BytesMut, tag: u8, length: usize) {
-    const LENGTH_DELIMITED: u8 = 2;
-    bytes.put_u8(tag << 3 | LENGTH_DELIMITED);
-    encode_varint(length as u64, bytes);
 }
 
 fn envelope(version: u8, message: &impl Message) -> Bytes {

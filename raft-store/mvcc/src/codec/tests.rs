@@ -1,6 +1,6 @@
 //! Every value survives the way there and back; foreign bytes are errors.
 
-use super::{CodecError, decode_outcome, encode_batch, encode_outcome};
+use super::{CodecError, batch, decode_outcome, encode_batch, encode_outcome};
 use crate::{Alarm, AlarmKind, Command, Outcome, Reply};
 use bytes::Bytes;
 use proptest::collection::vec;
@@ -286,8 +286,13 @@ proptest! {
     #[test]
     fn a_batch_made_of_bytes_is_the_batch_of_the_commands(commands in vec(command(), 0..5)) {
         let bytes: Vec<Bytes> = commands.iter().map(|it| it.encode().unwrap()).collect();
-        let batch = encode_batch(&bytes).unwrap();
-        prop_assert_eq!(&batch, &Command::Batch(commands).encode().unwrap());
+        let whole = encode_batch(&[], &bytes).unwrap();
+        prop_assert_eq!(batch::split(&whole), Some(bytes.iter().map(|it| it.slice(1..)).collect()));
+        let headed = encode_batch(b"head", &bytes).unwrap();
+        prop_assert_eq!(&headed, &[&b"head"[..], &whole[..]].concat());
+        let commands = Command::Batch(commands);
+        prop_assert_eq!(&whole, &commands.encode().unwrap());
+        prop_assert_eq!(Command::decode(whole).unwrap(), commands);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! Place: unit tests and simulation. Snapshots are pointer copies of persistent maps.
 
 use crate::Error;
-use crate::db::{Batch, Family, StateDb, Step, View, Visit};
+use crate::db::{Batch, Family, SharedView, StateDb, Step, View, Visit};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rpds::RedBlackTreeMapSync;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Map = RedBlackTreeMapSync<(Family, Bytes), Bytes>;
 
@@ -76,9 +76,8 @@ impl StateDb for MemoryDb {
         Ok(())
     }
 
-    fn read(&self, reader: &mut dyn FnMut(&dyn View) -> Result<(), Error>) -> Result<(), Error> {
-        let view = MapView(self.lock().now.clone());
-        reader(&view)
+    fn view(&self) -> SharedView {
+        Arc::new(MapView(self.lock().now.clone()))
     }
 
     fn flush(&self) -> Result<(), Error> {

@@ -12,6 +12,8 @@ mod memory;
 mod place;
 #[cfg(feature = "rocks")]
 mod rocks;
+#[cfg(feature = "rocks")]
+mod rocks_view;
 
 pub use memory::MemoryDb;
 #[cfg(feature = "rocks")]
@@ -20,7 +22,9 @@ pub use rocks::{RocksDb, RocksOptions};
 use crate::Error;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A column family: one ordered key space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +50,11 @@ impl Family {
     pub const ALL: [Self; 7] =
         [Self::Rev, Self::Cur, Self::Idx, Self::Lease, Self::Asked, Self::Auth, Self::Meta];
 
+    /// Its place in [`Family::ALL`].
+    pub(crate) fn place(self) -> usize {
+        self as usize
+    }
+
     /// Its name in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -64,25 +73,25 @@ impl Family {
 /// Writes that take effect together; of several on one key the last counts. `None` removes a key.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    writes: BTreeMap<(Family, Vec<u8>), Option<Bytes>>,
+    /// By [`Family::place`].
+    writes: [BTreeMap<Bytes, Option<Bytes>>; Family::ALL.len()],
 }
 
 impl Batch {
     /// Sets a key.
-    pub fn put(&mut self, family: Family, key: impl Into<Vec<u8>>, value: impl Into<Bytes>) {
-        self.writes.insert((family, key.into()), Some(value.into()));
+    pub fn put(&mut self, family: Family, key: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.writes[family.place()].insert(key.into(), Some(value.into()));
     }
 
     /// Removes a key.
-    pub fn delete(&mut self, family: Family, key: impl Into<Vec<u8>>) {
-        self.writes.insert((family, key.into()), None);
+    pub fn delete(&mut self, family: Family, key: impl Into<Bytes>) {
+        self.writes[family.place()].insert(key.into(), None);
     }
 
     /// The write on a key, if there is one.
     #[must_use]
     pub fn written(&self, family: Family, key: &[u8]) -> Option<&Option<Bytes>> {
-        // The map borrows its keys as pairs, so a lookup needs an owned one.
-        self.writes.get(&(family, key.to_vec()))
+        self.writes[family.place()].get(key)
     }
 
     /// The writes on keys from `start` on, in order.
@@ -91,15 +100,17 @@ impl Batch {
         family: Family,
         start: &[u8],
     ) -> impl Iterator<Item = (&'a [u8], Option<&'a Bytes>)> + use<'a> {
-        self.writes
-            .range((family, start.to_vec())..)
-            .take_while(move |((of, _), _)| *of == family)
-            .map(|((_, key), value)| (key.as_slice(), value.as_ref()))
+        self.writes[family.place()]
+            .range::<[u8], _>((Bound::Included(start), Bound::Unbounded))
+            .map(|(key, value)| (key.as_ref(), value.as_ref()))
     }
 
     /// All writes, by family and key.
     pub fn iter(&self) -> impl Iterator<Item = (Family, &[u8], Option<&Bytes>)> {
-        self.writes.iter().map(|((family, key), value)| (*family, key.as_slice(), value.as_ref()))
+        Family::ALL.into_iter().flat_map(|family| {
+            let writes = self.writes[family.place()].iter();
+            writes.map(move |(key, value)| (family, key.as_ref(), value.as_ref()))
+        })
     }
 
     /// Bytes of all keys and values.
@@ -110,10 +121,16 @@ impl Batch {
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
+    /// How many keys it writes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.writes.iter().map(BTreeMap::len).sum()
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.writes.iter().all(BTreeMap::is_empty)
     }
 }
 
@@ -152,6 +169,9 @@ pub trait View {
     ) -> Result<(), Error>;
 }
 
+/// A view that lives as long as somebody holds it.
+pub type SharedView = Arc<dyn View + Send + Sync>;
+
 /// An ordered database that can be copied and replaced as a whole.
 pub trait StateDb: Send + Sync + std::fmt::Debug + 'static {
     /// Writes a batch; nothing is synced.
@@ -160,11 +180,8 @@ pub trait StateDb: Send + Sync + std::fmt::Debug + 'static {
     /// The database failed; nothing of the batch is visible.
     fn write(&self, batch: &Batch) -> Result<(), Error>;
 
-    /// Reads from a view that writes do not change, and that blocks none.
-    ///
-    /// # Errors
-    /// The database failed, or the reader did.
-    fn read(&self, reader: &mut dyn FnMut(&dyn View) -> Result<(), Error>) -> Result<(), Error>;
+    /// A view of everything written so far. It keeps the database open, and blocks no write.
+    fn view(&self) -> SharedView;
 
     /// Makes everything written so far durable.
     ///
@@ -180,7 +197,7 @@ pub trait StateDb: Send + Sync + std::fmt::Debug + 'static {
 
     /// Replaces everything by the contents of a checkpoint directory, which is consumed, if
     /// `accept` agrees to them. Durable on return. A crash at any point leaves the old state or
-    /// the new one. Readers that have begun finish on the old one.
+    /// the new one. Views that are held stay on the old one.
     ///
     /// # Errors
     /// The directory is no checkpoint, was not accepted, or is on another file system; the old
@@ -209,13 +226,16 @@ pub(crate) fn read<T>(
     db: &dyn StateDb,
     reader: impl FnOnce(&dyn View) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut reader = Some(reader);
-    let mut result = None;
-    db.read(&mut |view| {
-        if let Some(reader) = reader.take() {
-            result = Some(reader(view)?);
-        }
-        Ok(())
-    })?;
-    Ok(result.expect("a database that reports success has called the reader"))
+    reader(&*db.view())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_listed_in_the_order_of_their_places() {
+        let places: Vec<usize> = Family::ALL.into_iter().map(Family::place).collect();
+        assert_eq!(places, (0..Family::ALL.len()).collect::<Vec<_>>());
+    }
 }

@@ -7,13 +7,13 @@
 //! not flush, so that a crash and an end are the same thing.
 
 use super::place::{Place, adopt};
+use super::rocks_view::RocksView;
 use crate::Error;
-use crate::db::{Batch, Family, StateDb, Step, View, Visit};
-use bytes::Bytes;
+use crate::db::{Batch, Family, SharedView, StateDb, View};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    FlushOptions, LogLevel, Options, ReadOptions, SnapshotWithThreadMode, WriteBatch,
+    FlushOptions, LogLevel, Options, WriteBatch,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,11 +22,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 /// How much memory and how many threads the engine may use.
 #[derive(Clone, Debug)]
 pub struct RocksOptions {
-    /// Bytes of the cache of data, index and filter blocks. 8 MiB.
+    /// Bytes of the cache of data blocks. 32 MiB, taken as they are needed.
     pub block_cache_bytes: usize,
-    /// Bytes of recent writes over all families, which are written to files when it is full. 16 MiB.
+    /// Bytes of recent writes over all families, which are written to files when it is full. What is
+    /// in it at a crash is applied again from the log at the next start. 32 MiB, taken as needed.
     pub write_buffer_bytes: usize,
-    /// Most open files. 256.
+    /// Most open files. Each keeps its index and filter in memory, which is a hundredth of its
+    /// size. 256.
     pub open_files: i32,
     /// Background flushes and compactions at a time. 2.
     pub background_jobs: i32,
@@ -35,8 +37,8 @@ pub struct RocksOptions {
 impl Default for RocksOptions {
     fn default() -> Self {
         Self {
-            block_cache_bytes: 8 * 1024 * 1024,
-            write_buffer_bytes: 16 * 1024 * 1024,
+            block_cache_bytes: 32 * 1024 * 1024,
+            write_buffer_bytes: 32 * 1024 * 1024,
             open_files: 256,
             background_jobs: 2,
         }
@@ -55,9 +57,9 @@ pub struct RocksDb {
 }
 
 /// An open database; readers hold it, so it is closed when the last of them is done.
-struct Opened {
+pub(super) struct Opened {
     // Dropped before `remains`.
-    db: DB,
+    pub(super) db: DB,
     remains: Remains,
 }
 
@@ -93,9 +95,9 @@ impl RocksDb {
         &self,
         path: &Path,
         accept: &mut dyn FnMut(&dyn View) -> Result<(), Error>,
-    ) -> Result<Opened, Error> {
-        let opened = Opened::open(path, &self.options, &self.cache)?;
-        accept(&opened.view())?;
+    ) -> Result<Arc<Opened>, Error> {
+        let opened = Arc::new(Opened::open(path, &self.options, &self.cache)?);
+        accept(&RocksView::of(&opened))?;
         Ok(opened)
     }
 }
@@ -103,9 +105,12 @@ impl RocksDb {
 impl StateDb for RocksDb {
     fn write(&self, batch: &Batch) -> Result<(), Error> {
         let opened = self.opened();
-        let mut writes = WriteBatch::default();
+        let families = opened.families();
+        // A write has a tag, a family and two lengths besides its bytes.
+        let capacity = usize::try_from(batch.bytes()).unwrap_or(0) + 16 * batch.len();
+        let mut writes = WriteBatch::with_capacity_bytes(capacity);
         for (family, key, value) in batch.iter() {
-            let family = opened.family(family);
+            let family = families[family.place()];
             match value {
                 Some(value) => writes.put_cf(family, key, value),
                 None => writes.delete_cf(family, key),
@@ -114,9 +119,8 @@ impl StateDb for RocksDb {
         opened.db.write_without_wal(writes).map_err(failed("write"))
     }
 
-    fn read(&self, reader: &mut dyn FnMut(&dyn View) -> Result<(), Error>) -> Result<(), Error> {
-        let opened = self.opened();
-        reader(&opened.view())
+    fn view(&self) -> SharedView {
+        Arc::new(RocksView::of(&self.opened()))
     }
 
     fn flush(&self) -> Result<(), Error> {
@@ -147,7 +151,7 @@ impl StateDb for RocksDb {
         let path = self.place.next()?;
         adopt(dir, &path)?;
         // On failure the directory stays as it is until the next replacement or open removes it.
-        let opened = Arc::new(self.adopt(&path, accept)?);
+        let opened = self.adopt(&path, accept)?;
         self.place.advance()?;
         let mut active = self.active.write().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::replace(&mut *active, opened);
@@ -206,12 +210,13 @@ impl Opened {
         Ok(bytes)
     }
 
-    fn view(&self) -> RocksView<'_> {
-        RocksView { opened: self, snapshot: self.db.snapshot() }
+    /// In the order of their places.
+    pub(super) fn families(&self) -> [&ColumnFamily; Family::ALL.len()] {
+        Family::ALL.map(|family| self.family(family))
     }
 
     fn flush(&self) -> Result<(), Error> {
-        let families = Family::ALL.map(|family| self.family(family));
+        let families = self.families();
         let mut options = FlushOptions::new();
         options.set_wait(true);
         self.db.flush_cfs_opt(&families, &options).map_err(failed("flush"))
@@ -226,47 +231,6 @@ impl Drop for Remains {
             // Not lost: the next open sweeps it.
             tracing::warn!(path = %self.path.display(), %error, "replaced state not removed");
         }
-    }
-}
-
-/// A snapshot of an open database.
-struct RocksView<'a> {
-    opened: &'a Opened,
-    snapshot: SnapshotWithThreadMode<'a, DB>,
-}
-
-impl View for RocksView<'_> {
-    fn value(&self, family: Family, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        self.snapshot
-            .get_cf(self.opened.family(family), key)
-            .map(|value| value.map(Bytes::from))
-            .map_err(failed("read"))
-    }
-
-    fn scan(
-        &self,
-        family: Family,
-        start: &[u8],
-        end: Option<&[u8]>,
-        visit: &mut Visit<'_>,
-    ) -> Result<(), Error> {
-        let mut options = ReadOptions::default();
-        if let Some(end) = end {
-            if end <= start {
-                return Ok(());
-            }
-            options.set_iterate_upper_bound(end);
-        }
-        let mut at = self.snapshot.raw_iterator_cf_opt(self.opened.family(family), options);
-        at.seek(start);
-        while let Some((key, value)) = at.item() {
-            match visit(key, value)? {
-                Step::Next => at.next(),
-                Step::Stop => return Ok(()),
-                Step::Seek(to) => at.seek(to),
-            }
-        }
-        at.status().map_err(failed("scan"))
     }
 }
 
@@ -290,19 +254,31 @@ fn database_options(options: &RocksOptions) -> Result<Options, Error> {
 fn family_options(family: Family, cache: &Cache) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
-    blocks.set_cache_index_and_filter_blocks(true);
-    blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = Options::default();
+    options.set_level_zero_file_num_compaction_trigger(L0_FILES);
     // Only these are asked for keys that do not exist.
     if matches!(family, Family::Cur | Family::Lease) {
         blocks.set_bloom_filter(10.0, false);
+        options.set_memtable_whole_key_filtering(true);
+        options.set_memtable_prefix_bloom_ratio(0.05);
     }
-    let mut options = Options::default();
     options.set_block_based_table_factory(&blocks);
-    options.set_compression_type(DBCompressionType::Lz4);
+    let mut compression = [DBCompressionType::Lz4; LEVELS];
+    // What is in order of time moves down as it is; everything else is soon rewritten, and until
+    // then read often.
+    if family != Family::Rev {
+        compression[0] = DBCompressionType::None;
+    }
+    options.set_compression_per_level(&compression);
     options
 }
 
-fn failed(operation: &'static str) -> impl FnOnce(rocksdb::Error) -> Error {
+/// Files of the newest level after which they are merged into the next one.
+const L0_FILES: i32 = 8;
+/// RocksDB's own number.
+const LEVELS: usize = 7;
+
+pub(super) fn failed(operation: &'static str) -> impl FnOnce(rocksdb::Error) -> Error {
     move |error| Error::Database { operation, reason: error.into_string() }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::db::{self, Batch, Family};
 use crate::layout::{
-    Change, Current, Pointer, attachment_key, decode_kv, encode_current, encode_lease,
-    encode_pointer, idx_key, lease_key, parse_rev_key,
+    Change, Pointer, attachment_key, decode_kv, encode_current, encode_lease, encode_pointer,
+    idx_key, lease_key, parse_rev_key,
 };
 use crate::meta::Meta;
 use crate::overlay::Overlay;
@@ -214,11 +214,10 @@ impl Chunk<'_> {
             self.state.put(Family::Lease, attachment_key(lease, &kv.key), Bytes::new());
         }
         if tombstone {
-            self.state.delete(Family::Cur, kv.key.to_vec());
+            self.state.delete(Family::Cur, kv.key);
         } else if !kv.key.is_empty() {
             // etcd's `--bump-revision` leaves a change without a key, which nobody can read.
-            let current = Current { sub: change.sub, kv };
-            self.state.put(Family::Cur, current.kv.key.to_vec(), encode_current(current));
+            self.state.put(Family::Cur, kv.key.clone(), encode_current(change.sub, kv));
         }
     }
 }

@@ -14,13 +14,14 @@ use quorate_types::Revision;
 /// Whole revisions from `next` on, with the previous keys only if asked for, with at least `enough` events, or as many as there are.
 pub(crate) fn since(
     view: &dyn View,
+    meta: &Meta,
     next: Revision,
     prev_kv: bool,
     enough: usize,
-) -> Result<Result<Pulled, Refusal>, Error> {
-    let Meta { compacted, revision: current, .. } = Meta::load(view)?;
+) -> Result<Pulled, Refusal> {
+    let Meta { compacted, revision: current, .. } = *meta;
     if next < compacted && !bug("watch-passes-over-compaction") {
-        return Ok(Err(Refusal::Compacted { requested: next, compacted }));
+        return Err(Refusal::Compacted { requested: next, compacted });
     }
     let mut revisions: Vec<(Revision, Vec<Event>)> = Vec::new();
     let (mut count, mut complete) = (0, current);
@@ -46,7 +47,7 @@ pub(crate) fn since(
     })?;
     let publish = |(revision, events)| Published::new(revision, events);
     let revisions = revisions.into_iter().map(publish).collect();
-    Ok(Ok(Pulled { revisions, complete }))
+    Ok(Pulled { revisions, complete })
 }
 
 fn event(

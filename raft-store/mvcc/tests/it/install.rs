@@ -56,22 +56,17 @@ fn a_checkpoint_installed_elsewhere_is_the_same_state_and_survives_a_crash() {
 #[test]
 fn a_reader_that_has_begun_finishes_on_the_replaced_state() {
     use quorate_mvcc::StateDb;
+    use quorate_mvcc::db::{Family, View};
     let dir = tempfile::tempdir().unwrap();
     let source = filled(&dir.path().join("source"), 5);
     let received = dir.path().join("received");
     source.checkpoint(&received).unwrap();
     let db = RocksDb::open(&dir.path().join("target"), RocksOptions::default()).unwrap();
-    db.read(&mut |view| {
-        db.replace(&received, &mut |_| Ok(()))?;
-        assert!(view.value(quorate_mvcc::db::Family::Cur, b"k0")?.is_none(), "as it was");
-        Ok(())
-    })
-    .unwrap();
-    db.read(&mut |view| {
-        assert!(view.value(quorate_mvcc::db::Family::Cur, b"k0")?.is_some(), "as it is now");
-        Ok(())
-    })
-    .unwrap();
+    let held = db.view();
+    db.replace(&received, &mut |_| Ok(())).unwrap();
+    let first = |view: &dyn View| view.value(Family::Cur, b"k0").unwrap();
+    assert!(first(&*held).is_none(), "as it was");
+    assert!(first(&*db.view()).is_some(), "as it is now");
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Consensus {
         let state = self.inner.state.upgrade().ok_or_else(stopped)?;
         let (scratch, sums) = (self.inner.scratch.clone(), self.inner.sums.clone());
         let vote = self.vote();
-        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, &sums, vote)).await;
+        let copied = spawn_blocking(move || Outgoing::copy(&state, &scratch, &sums, vote, 0)).await;
         copied.ok_or_else(panicked)?
     }
 

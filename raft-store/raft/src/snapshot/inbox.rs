@@ -8,6 +8,7 @@ use super::outgoing::files_in;
 use super::sums::Sums;
 use super::traffic::Traffic;
 use super::writer::Writer;
+use crate::births::Birth;
 use crate::machine::snapshot_meta;
 use crate::scratch::{Scratch, ScratchDir};
 use crate::state::WeakState;
@@ -128,9 +129,11 @@ impl Inbox {
     pub(crate) async fn receive(
         &self,
         mut frames: impl Stream<Item = Result<Bytes, String>> + Unpin,
+        birth: &Birth,
     ) -> Result<Incoming, io::Error> {
         let mut turn = self.turn().await;
         let Frame::Header(header) = turn.next(&mut frames).await? else { return Err(headless()) };
+        birth.admit(header.birth).map_err(io::Error::other)?;
         *turn.kept = Some(self.begin(turn.kept.take(), &header)?);
         loop {
             match turn.next(&mut frames).await? {

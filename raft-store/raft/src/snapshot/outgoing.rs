@@ -30,6 +30,7 @@ impl Outgoing {
         scratch: &Scratch,
         sums: &Sums,
         vote: Vote,
+        birth: u64,
     ) -> Result<Self, io::Error> {
         let copy = scratch.dir("send")?;
         let dir = copy.join("state");
@@ -39,6 +40,7 @@ impl Outgoing {
             last: last_of(&applied)?,
             membership: applied.membership,
             files: files_in(&dir, sums)?,
+            birth,
         };
         Ok(Self { copy, header })
     }

@@ -1,5 +1,6 @@
 use super::outgoing::files_in;
 use super::*;
+use crate::births::Birth;
 use crate::scratch::{Scratch, ScratchDir};
 use crate::state::State;
 use crate::types::Vote;
@@ -23,6 +24,7 @@ fn header(files: Vec<File>) -> Frame {
         last: LogIdMsg { term: 2, index: 9 },
         membership: Bytes::new(),
         files,
+        birth: 0,
     })
 }
 
@@ -41,7 +43,7 @@ async fn receive(inbox: &Inbox, frames: Vec<Frame>) -> Result<ScratchDir, String
     let frames = stream::iter(frames.into_iter().map(|frame| Ok(frame.encode())));
     // A connection that breaks, unless the end came before.
     let frames = frames.chain(stream::iter([Err("connection reset".to_owned())]));
-    let received = inbox.receive(frames).await;
+    let received = inbox.receive(frames, &Birth::new(0)).await;
     received.map(|incoming| incoming.copy).map_err(|error| error.to_string())
 }
 
@@ -79,7 +81,8 @@ async fn a_newer_offer_takes_over_from_a_transfer_that_hangs() {
     let sent = vec![header(vec![a.clone()]), chunk(0, 0, b"ab")];
     let sent = stream::iter(sent.into_iter().map(|frame| Ok(frame.encode())));
     // The connection is broken, and this end does not know.
-    let hanging = inbox.receive(sent.chain(stream::pending()).boxed());
+    let any = Birth::new(0);
+    let hanging = inbox.receive(sent.chain(stream::pending()).boxed(), &any);
     let again = async {
         while traffic.so_far().received_bytes < 2 {
             tokio::task::yield_now().await;

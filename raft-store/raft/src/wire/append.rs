@@ -20,6 +20,9 @@ struct AppendMsg {
     commit: Option<LogIdMsg>,
     #[prost(message, repeated, tag = "4")]
     entries: Vec<EntryMsg>,
+    /// The birth of the log that the request is for; 0 for any.
+    #[prost(fixed64, tag = "5")]
+    birth: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -32,7 +35,7 @@ struct EntryMsg {
     payload: Bytes,
 }
 
-pub(crate) fn encode_append(request: &AppendEntriesRequest<TypeConfig>) -> Bytes {
+pub(crate) fn encode_append(request: &AppendEntriesRequest<TypeConfig>, birth: u64) -> Bytes {
     let entry = |entry: &Entry| EntryMsg {
         term: entry.log_id.leader_id.term,
         index: entry.log_id.index,
@@ -43,23 +46,27 @@ pub(crate) fn encode_append(request: &AppendEntriesRequest<TypeConfig>) -> Bytes
         prev: request.prev_log_id.as_ref().map(LogIdMsg::from),
         commit: request.leader_commit.as_ref().map(LogIdMsg::from),
         entries: request.entries.iter().map(entry).collect(),
+        birth,
     })
 }
 
-/// Decodes an append request; payloads are copied out, so that no entry that is kept keeps a
+/// Decodes an append request and the birth that it is for; payloads are copied out, so that no entry that is kept keeps a
 /// receive buffer of the network alive.
-pub(crate) fn decode_append(bytes: Bytes) -> Result<AppendEntriesRequest<TypeConfig>, WireError> {
+pub(crate) fn decode_append(
+    bytes: Bytes,
+) -> Result<(u64, AppendEntriesRequest<TypeConfig>), WireError> {
     let message: AppendMsg = decode("append request", bytes)?;
     let entry = |entry: EntryMsg| {
         let payload = decode_payload(&Bytes::copy_from_slice(&entry.payload))?;
         Ok(Entry::new(log_id(entry.term, entry.index), payload))
     };
-    Ok(AppendEntriesRequest {
+    let request = AppendEntriesRequest {
         vote: required("append request", "vote", message.vote)?.into(),
         prev_log_id: message.prev.map(LogId::from),
         leader_commit: message.commit.map(LogId::from),
         entries: message.entries.into_iter().map(entry).collect::<Result<_, WireError>>()?,
-    })
+    };
+    Ok((message.birth, request))
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]

@@ -54,17 +54,20 @@ struct NodeMsg {
     client_urls: Vec<String>,
     #[prost(bool, tag = "5")]
     joining: bool,
+    /// The birth of the member's log; 0 until it is known.
+    #[prost(fixed64, tag = "6")]
+    birth: u64,
 }
 
 impl NodeMsg {
     fn of(member: u64, node: &Node) -> Self {
-        let Node { addr, name, client_urls, joining } = node.clone();
-        Self { member, addr, name, client_urls, joining }
+        let Node { addr, name, client_urls, joining, birth } = node.clone();
+        Self { member, addr, name, client_urls, joining, birth }
     }
 
     fn split(self) -> (u64, Node) {
-        let Self { member, addr, name, client_urls, joining } = self;
-        (member, Node { addr, name, client_urls, joining })
+        let Self { member, addr, name, client_urls, joining, birth } = self;
+        (member, Node { addr, name, client_urls, joining, birth })
     }
 }
 
@@ -107,14 +110,14 @@ fn membership_of(message: MembershipMsg) -> Result<Membership, WireError> {
 }
 
 const BLANK: u8 = 0;
-const COMMAND: u8 = 1;
+const COMMAND: u8 = Proposal::KIND;
 const MEMBERSHIP: u8 = 2;
 
 /// Encodes what an entry carries: one byte for its kind, then the body.
 pub(crate) fn encode_payload(payload: &Payload) -> Bytes {
     match payload {
         Payload::Blank => Bytes::from_static(&[BLANK]),
-        Payload::Normal(Proposal(command)) => tagged(COMMAND, command),
+        Payload::Normal(proposal) => proposal.payload().clone(),
         Payload::Membership(membership) => {
             tagged(MEMBERSHIP, &encode_message(&membership_msg(membership)))
         }
@@ -132,7 +135,7 @@ fn tagged(kind: u8, body: &[u8]) -> Bytes {
 pub(crate) fn decode_payload(bytes: &Bytes) -> Result<Payload, WireError> {
     match bytes.first() {
         Some(&BLANK) => Ok(Payload::Blank),
-        Some(&COMMAND) => Ok(Payload::Normal(Proposal(bytes.slice(1..)))),
+        Some(&COMMAND) => Ok(Payload::Normal(Proposal::from_payload(bytes.clone()))),
         Some(&MEMBERSHIP) => {
             let message: MembershipMsg = decode("membership entry", bytes.slice(1..))?;
             Ok(Payload::Membership(membership_of(message)?))

@@ -26,6 +26,8 @@ pub(crate) struct Header {
     /// The encoded membership of the state.
     pub(crate) membership: Bytes,
     pub(crate) files: Vec<File>,
+    /// The birth of the log that it is for; 0 for any.
+    pub(crate) birth: u64,
 }
 
 /// One file of the state.
@@ -124,6 +126,8 @@ struct HeaderMsg {
     membership: Bytes,
     #[prost(message, repeated, tag = "4")]
     files: Vec<File>,
+    #[prost(fixed64, tag = "5")]
+    birth: u64,
 }
 
 impl Frame {
@@ -134,6 +138,7 @@ impl Frame {
                 last: Some(header.last),
                 membership: header.membership,
                 files: header.files,
+                birth: header.birth,
             }),
             Self::Chunk(chunk) => Kind::Chunk(chunk),
             Self::End => Kind::End(true),
@@ -150,6 +155,7 @@ impl Frame {
                 last: required(NAME, "last", header.last)?,
                 membership: header.membership,
                 files: header.files,
+                birth: header.birth,
             }),
             Kind::Chunk(chunk) => Self::Chunk(chunk),
             Kind::End(_) => Self::End,

@@ -18,7 +18,7 @@ fn membership() -> Membership {
 fn payloads_and_memberships_survive_the_round_trip() {
     let payloads = [
         Payload::Blank,
-        Payload::Normal(Proposal(Bytes::from_static(b"command"))),
+        Payload::Normal(Proposal::of(b"command")),
         Payload::Membership(membership()),
     ];
     for payload in payloads {
@@ -42,7 +42,7 @@ fn votes_survive_the_round_trip_and_are_never_empty() {
     }
     let mut request = VoteRequest::new(Vote::new(3, 1), Some(log_id(2, 9)));
     request.leadership_transfer = true;
-    assert_eq!(decode_vote_request(encode_vote_request(&request)).unwrap(), request);
+    assert_eq!(decode_vote_request(encode_vote_request(&request, 5)).unwrap(), (5, request));
 }
 
 #[test]
@@ -52,12 +52,10 @@ fn appends_and_replies_survive_the_round_trip() {
         vote: Vote::new_committed(2, 1),
         prev_log_id: Some(log_id(0, 0)),
         leader_commit: None,
-        entries: vec![
-            entry(1, Payload::Blank),
-            entry(2, Payload::Normal(Proposal(Bytes::from_static(b"x")))),
-        ],
+        entries: vec![entry(1, Payload::Blank), entry(2, Payload::Normal(Proposal::of(b"x")))],
     };
-    let decoded = decode_append(encode_append(&request)).unwrap();
+    let (birth, decoded) = decode_append(encode_append(&request, 5)).unwrap();
+    assert_eq!(birth, 5);
     assert_eq!(decoded.vote, request.vote);
     assert_eq!(decoded.prev_log_id, request.prev_log_id);
     assert_eq!(decoded.leader_commit, None);

@@ -73,23 +73,30 @@ struct ElectionMsg {
     /// Of a reply.
     #[prost(bool, tag = "4")]
     granted: bool,
+    /// Of a request: the birth of the log that it is for; 0 for any.
+    #[prost(fixed64, tag = "5")]
+    birth: u64,
 }
 
-pub(crate) fn encode_vote_request(request: &VoteRequest<TypeConfig>) -> Bytes {
+pub(crate) fn encode_vote_request(request: &VoteRequest<TypeConfig>, birth: u64) -> Bytes {
     encode_message(&ElectionMsg {
         vote: Some((&request.vote).into()),
         last: request.last_log_id.as_ref().map(LogIdMsg::from),
         transfer: request.leadership_transfer,
         granted: false,
+        birth,
     })
 }
 
-pub(crate) fn decode_vote_request(bytes: Bytes) -> Result<VoteRequest<TypeConfig>, WireError> {
+/// Decodes a vote request and the birth that it is for.
+pub(crate) fn decode_vote_request(
+    bytes: Bytes,
+) -> Result<(u64, VoteRequest<TypeConfig>), WireError> {
     let message: ElectionMsg = decode("vote request", bytes)?;
     let vote = required("vote request", "vote", message.vote)?.into();
     let mut request = VoteRequest::new(vote, message.last.map(LogId::from));
     request.leadership_transfer = message.transfer;
-    Ok(request)
+    Ok((message.birth, request))
 }
 
 pub(crate) fn encode_vote_reply(reply: &VoteResponse<TypeConfig>) -> Bytes {
@@ -98,6 +105,7 @@ pub(crate) fn encode_vote_reply(reply: &VoteResponse<TypeConfig>) -> Bytes {
         last: reply.last_log_id.as_ref().map(LogIdMsg::from),
         transfer: false,
         granted: reply.vote_granted,
+        birth: 0,
     })
 }
 
