@@ -5,6 +5,7 @@ use super::mask::Mask;
 use pb::kv_client::KvClient;
 use pb::lease_client::LeaseClient;
 use quorate_etcd::proto::etcdserverpb as pb;
+use quorate_etcd::proto::mvccpb::KeyValue;
 use std::fmt::Debug;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -36,6 +37,20 @@ fn said<T: Mask + Debug>(answer: Result<Response<T>, Status>) -> Said {
     }
 }
 
+/// Puts keys that tie in an order: etcd leaves them in any.
+fn settle(range: &mut pb::RangeResponse, target: i32) {
+    let tie = |a: &KeyValue, b: &KeyValue| match target {
+        1 => a.version == b.version,
+        2 => a.create_revision == b.create_revision,
+        3 => a.mod_revision == b.mod_revision,
+        4 => a.value == b.value,
+        _ => false,
+    };
+    for ties in range.kvs.chunk_by_mut(tie) {
+        ties.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+}
+
 impl Asked {
     pub(crate) fn new(channel: Channel) -> Self {
         let kv = KvClient::new(channel.clone()).max_decoding_message_size(usize::MAX);
@@ -45,7 +60,14 @@ impl Asked {
     pub(crate) async fn ask(&mut self, operation: Operation) -> Said {
         match operation {
             Operation::Put(put) => said(self.kv.put(put).await),
-            Operation::Range(range) => said(self.kv.range(range).await),
+            Operation::Range(range) => {
+                let target = range.sort_target;
+                let mut answer = self.kv.range(range).await;
+                if let Ok(answer) = &mut answer {
+                    settle(answer.get_mut(), target);
+                }
+                said(answer)
+            }
             Operation::Delete(delete) => said(self.kv.delete_range(delete).await),
             Operation::Txn(txn) => said(self.kv.txn(txn).await),
             Operation::Compact(compact) => said(self.kv.compact(compact).await),

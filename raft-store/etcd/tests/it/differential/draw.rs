@@ -162,7 +162,7 @@ impl Draw {
         let key = self.key();
         let bound = |draw: &Self| if draw.rarely() { draw.revision() } else { 0 };
         let sorted = self.below(3) == 0;
-        pb::RangeRequest {
+        let mut range = pb::RangeRequest {
             range_end: self.end(&key),
             key,
             limit: if self.flip() { self.few(5) } else { 0 },
@@ -176,7 +176,12 @@ impl Draw {
             max_mod_revision: bound(self),
             min_create_revision: bound(self),
             max_create_revision: bound(self),
+        };
+        // Of keys that tie etcd cuts off any.
+        if range.sort_target != 0 {
+            range.limit = 0;
         }
+        range
     }
 
     fn txn(&self, depth: u64) -> pb::TxnRequest {
@@ -191,7 +196,7 @@ impl Draw {
     fn op(&self, depth: u64) -> pb::RequestOp {
         let request = match self.below(20) {
             0..9 => Some(Op::RequestPut(self.put())),
-            9..14 => Some(Op::RequestRange(self.range())),
+            9..14 => Some(Op::RequestRange(pb::RangeRequest { sort_target: 0, ..self.range() })),
             14..17 => Some(Op::RequestDeleteRange(self.delete())),
             17..19 if depth < 4 => Some(Op::RequestTxn(self.txn(depth + 1))),
             _ if self.rarely() => None,

@@ -77,7 +77,6 @@ const POSTS: &[(&str, &str)] = &[
     ("/v3/kv/compaction", r#"{"revision":"4"}"#),
     ("/v3/kv/compaction", r#"{"revision":"9999"}"#),
     ("/v3/kv/range", r#"{"key":"Zm9v","revision":"3"}"#),
-    ("/v3/maintenance/alarm", "{}"),
     ("/v3/kv/nosuch", "{}"),
 ];
 
