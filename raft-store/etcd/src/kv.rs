@@ -7,8 +7,10 @@ use crate::proto::etcdserverpb as pb;
 use crate::proto::servers::kv_server::Kv;
 use crate::range_stream::{Chunks, range_stream};
 use crate::txn;
+use prost::Message;
 use quorate_member::Authorized;
 use quorate_store::{Consistency, Error, Op, OpResponse, Store, Txn, TxnResponse};
+use quorate_types::limits::MAX_REQUEST_BYTES;
 use quorate_types::{LeaseId, Revision};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -21,6 +23,13 @@ impl KvService {
     /// not (etcd's rule).
     async fn knows(&self, lease: LeaseId) -> bool {
         !matches!(self.0.member.lease_time_to_live(lease).await, Err(Error::LeaseNotFound(_)))
+    }
+
+    /// Refuses what is larger than this server was told to take; the store has a limit of its own.
+    fn fits(&self, request: &impl Message) -> Result<(), Status> {
+        let limit = self.0.options.max_request_bytes;
+        let bytes = if limit < MAX_REQUEST_BYTES { request.encoded_len() } else { 0 };
+        if bytes > limit { Err(status(Error::TooLarge { bytes, limit })) } else { Ok(()) }
     }
 
     /// Runs a transaction of one operation.
@@ -69,6 +78,7 @@ impl Kv for KvService {
         request: Request<pb::PutRequest>,
     ) -> Result<Response<pb::PutResponse>, Status> {
         let store = self.0.store(request.metadata(), request.extensions()).await?;
+        self.fits(request.get_ref())?;
         let put = put_op(request.into_inner());
         let lease = put.lease;
         let answer = self.one(&store, Op::Put(put)).await;
@@ -93,6 +103,7 @@ impl Kv for KvService {
         request: Request<pb::DeleteRangeRequest>,
     ) -> Result<Response<pb::DeleteRangeResponse>, Status> {
         let store = self.0.store(request.metadata(), request.extensions()).await?;
+        self.fits(request.get_ref())?;
         let pb::DeleteRangeRequest { key, range_end, prev_kv } = request.into_inner();
         if key.is_empty() {
             return Err(Status::invalid_argument(EMPTY_KEY));
@@ -114,6 +125,7 @@ impl Kv for KvService {
         request: Request<pb::TxnRequest>,
     ) -> Result<Response<pb::TxnResponse>, Status> {
         let store = self.0.store(request.metadata(), request.extensions()).await?;
+        self.fits(request.get_ref())?;
         let txn = txn::txn(request.into_inner())?;
         txn.check(self.0.options.max_txn_ops).map_err(status)?;
         let response = store.txn(txn).await.map_err(status)?;

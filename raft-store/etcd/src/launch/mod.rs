@@ -194,6 +194,13 @@ async fn begin(
     if let Some((cluster, member)) = owner(&seams.disk, &config.data_dir)? {
         return Ok(Beginning::known(cluster, member));
     }
+    if seams.disk.exists(&config.data_dir.join("member").join("snap")) {
+        return Err(LaunchError::Cluster(format!(
+            "data directory {} is an etcd's: make a cluster of it with quorate-etcdutl, in another \
+             directory",
+            config.data_dir.display()
+        )));
+    }
     if config.existing {
         return Beginning::joining(config, tls).await;
     }

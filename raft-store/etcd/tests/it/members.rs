@@ -147,6 +147,28 @@ async fn a_learner_is_promoted_moved_and_removed_over_the_wire() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_etcds_directory_is_not_taken_for_an_empty_one() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("member/snap")).unwrap();
+    let dir = root.path().display().to_string();
+    let (at, client) = (free_url(), free_url());
+    let cluster = format!("default={at}");
+    let flags = [
+        ["--data-dir", &dir],
+        ["--initial-cluster", &cluster],
+        ["--initial-advertise-peer-urls", &at],
+        ["--listen-peer-urls", &at],
+        ["--listen-client-urls", &client],
+        ["--advertise-client-urls", &client],
+    ];
+    let flags = flags.iter().flatten().map(|flag| (*flag).to_owned());
+    let Command::Serve(config) = Config::load(flags, std::iter::empty()).unwrap() else { panic!() };
+    let refused = Etcd::start(&config, Seams::system()).await.unwrap_err().to_string();
+    assert!(refused.contains("quorate-etcdutl"), "{refused}");
+    assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1, "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_goes_on_from_its_directory_whatever_the_flags_say_about_the_cluster() {
     let root = tempfile::tempdir().unwrap();
     let at = free_url();
