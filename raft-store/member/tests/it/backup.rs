@@ -138,8 +138,8 @@ async fn a_backup_in_a_directory_is_restored_whole_or_not_at_all() {
         }
         std::fs::write(path, whole).unwrap();
     }
-    attempt("member-1").await.unwrap();
-    let restored = start(restored(root.path(), 1, &addresses)).await;
+    attempt("new/member-1").await.unwrap();
+    let restored = start(restored(&root.path().join("new"), 1, &addresses)).await;
     restored.wait_ready(PATIENCE).await.unwrap();
     assert!(restored.status().revision >= revision);
     assert_eq!(restored.hash_kv(revision).await.unwrap().hash, hash.hash);

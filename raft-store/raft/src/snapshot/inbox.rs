@@ -68,18 +68,20 @@ impl Inbox {
             number = *newest;
         });
         let newest = self.newest.subscribe();
-        Turn { kept: Arc::clone(&self.unfinished).lock_owned().await, newest, number }
+        let kept = Some(Arc::clone(&self.unfinished).lock_owned().await);
+        Turn { kept, newest, number }
     }
 
     /// Prepares for these files; says how many bytes of each are there.
     pub(crate) async fn offer(&self, files: Vec<File>) -> Result<Vec<u64>, io::Error> {
         let mut turn = self.turn().await;
-        let (inbox, before) = (self.clone(), turn.kept.take());
-        let prepared = spawn_blocking(move || inbox.prepare(before.as_ref(), &files)).await;
-        let writer = prepared.ok_or_else(panicked)??;
-        let held = writer.held();
-        *turn.kept = Some(writer);
-        Ok(held)
+        let inbox = self.clone();
+        turn.step(move |kept| {
+            let before = kept.take();
+            let writer = inbox.prepare(before.as_ref(), &files)?;
+            Ok(kept.insert(writer).held())
+        })
+        .await
     }
 
     fn prepare(&self, before: Option<&Writer>, files: &[File]) -> Result<Writer, io::Error> {
@@ -134,19 +136,25 @@ impl Inbox {
         let mut turn = self.turn().await;
         let Frame::Header(header) = turn.next(&mut frames).await? else { return Err(headless()) };
         birth.admit(header.birth).map_err(io::Error::other)?;
-        *turn.kept = Some(self.begin(turn.kept.take(), &header)?);
+        let (inbox, announced) = (self.clone(), header.clone());
+        turn.step(move |kept| {
+            let writer = inbox.begin(kept.take(), &announced)?;
+            *kept = Some(writer);
+            Ok(())
+        })
+        .await?;
         loop {
             match turn.next(&mut frames).await? {
                 Frame::Chunk(chunk) => {
                     let bytes = chunk.data.len() as u64;
-                    turn.step(move |writer| writer.write(&chunk)).await?;
+                    turn.step(move |kept| open(kept)?.write(&chunk)).await?;
                     self.traffic.received_bytes(bytes);
                 }
                 Frame::End => {
-                    turn.step(Writer::finish).await?;
-                    let writer = turn.kept.take().ok_or_else(panicked)?;
+                    turn.step(|kept| open(kept)?.finish()).await?;
+                    let copy = turn.step(|kept| Ok(kept.take().map(Writer::into_copy))).await?;
                     self.traffic.received();
-                    return incoming(header, writer.into_copy());
+                    return incoming(header, copy.ok_or_else(panicked)?);
                 }
                 Frame::Header(_) => return Err(two_headers()),
             }
@@ -170,7 +178,8 @@ impl Inbox {
 
 /// What is kept, in the hands of one offer or transfer.
 struct Turn {
-    kept: OwnedMutexGuard<Option<Writer>>,
+    /// Away while a step runs, which gives it back even if nobody waits for the step any more.
+    kept: Option<OwnedMutexGuard<Option<Writer>>>,
     newest: watch::Receiver<u64>,
     number: u64,
 }
@@ -195,20 +204,25 @@ impl Turn {
         }
     }
 
-    /// Does something to the directory apart from the async threads.
-    async fn step(
+    /// Does something to the directory apart from the async threads. A caller that is gone, as its
+    /// connection is, does not take what is kept with it.
+    async fn step<T: Send + 'static>(
         &mut self,
-        step: impl FnOnce(&mut Writer) -> Result<(), io::Error> + Send + 'static,
-    ) -> Result<(), io::Error> {
-        let mut writer = self.kept.take().ok_or_else(panicked)?;
+        step: impl FnOnce(&mut Option<Writer>) -> Result<T, io::Error> + Send + 'static,
+    ) -> Result<T, io::Error> {
+        let mut kept = self.kept.take().ok_or_else(panicked)?;
         let stepped = spawn_blocking(move || {
-            let result = step(&mut writer);
-            (writer, result)
+            let result = step(&mut kept);
+            (kept, result)
         });
-        let (writer, result) = stepped.await.ok_or_else(panicked)?;
-        *self.kept = Some(writer);
+        let (kept, result) = stepped.await.ok_or_else(panicked)?;
+        self.kept = Some(kept);
         result
     }
+}
+
+fn open(kept: &mut Option<Writer>) -> Result<&mut Writer, io::Error> {
+    kept.as_mut().ok_or_else(panicked)
 }
 
 fn incoming(header: Header, copy: ScratchDir) -> Result<Incoming, io::Error> {
