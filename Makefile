@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/quorate/target
 CARGO ?= cargo
 KEEP ?= 0
 
-.PHONY: demo test lint bench sim mutants differential torture prepare help
+.PHONY: demo test lint bench sim mutants differential torture prepare help e2e
 
 SEEDS ?= 200
 FROM ?= 1
@@ -22,6 +22,7 @@ help:
 	@echo "make mutants      deliberate bugs, and how many seeds find each"
 	@echo "make differential random operations on ours and on a stock etcd: OPS=200000 SEED=7"
 	@echo "make torture      real processes of the store, KILLS=500 killed and FAULTS=200 with failing disks"
+	@echo "make e2e          etcd's own end-to-end tests against quorate-etcd: TESTS picks some by name"
 	@echo "make bench        the figures of the README, measured here"
 
 prepare:
@@ -66,3 +67,8 @@ torture: prepare
 bench: prepare
 	$(CARGO) build --quiet --workspace --bins
 	@$(CARGO_TARGET_DIR)/debug/quorate-bench
+
+# Fetches etcd's tests as Debian packages them and builds them with Debian's Go.
+e2e: prepare
+	$(CARGO) build --quiet --workspace --bins
+	@raft-store/etcd/tests/e2e/run $(CARGO_TARGET_DIR)/debug/quorate-etcd $(TESTS)
