@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/quorate/target
 CARGO ?= cargo
 KEEP ?= 0
 
-.PHONY: demo test lint bench sim mutants differential torture prepare help
+.PHONY: demo test lint bench bench-store sim mutants differential torture prepare help
 
 SEEDS ?= 200
 FROM ?= 1
@@ -23,6 +23,7 @@ help:
 	@echo "make differential random operations on ours and on a stock etcd: OPS=200000 SEED=7"
 	@echo "make torture      real processes of the store, KILLS=500 killed and FAULTS=200 with failing disks"
 	@echo "make bench        the figures of the README, measured here"
+	@echo "make bench-store  the store beside a real etcd: STORE='put range --quick' for some of it"
 
 prepare:
 	@.ci/prepare
@@ -66,3 +67,8 @@ torture: prepare
 bench: prepare
 	$(CARGO) build --quiet --workspace --bins
 	@$(CARGO_TARGET_DIR)/debug/quorate-bench
+
+STORE ?= all --quick
+bench-store: prepare
+	$(CARGO) build --quiet --workspace --bins
+	@$(CARGO_TARGET_DIR)/debug/quorate-bench store $(STORE)
