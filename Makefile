@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/quorate/target
 CARGO ?= cargo
 KEEP ?= 0
 
-.PHONY: demo test lint bench sim mutants differential torture prepare help e2e
+.PHONY: demo test lint bench bench-store sim mutants differential torture e2e prepare help
 
 SEEDS ?= 200
 FROM ?= 1
@@ -24,6 +24,7 @@ help:
 	@echo "make torture      real processes of the store, KILLS=500 killed and FAULTS=200 with failing disks"
 	@echo "make e2e          etcd's own end-to-end tests against quorate-etcd: TESTS picks some by name"
 	@echo "make bench        the figures of the README, measured here"
+	@echo "make bench-store  the store beside a real etcd: STORE='put range --quick' for some of it"
 
 prepare:
 	@.ci/prepare
@@ -72,3 +73,7 @@ bench: prepare
 e2e: prepare
 	$(CARGO) build --quiet --workspace --bins
 	@raft-store/etcd/tests/e2e/run $(CARGO_TARGET_DIR)/debug/quorate-etcd $(TESTS)
+STORE ?= all --quick
+bench-store: prepare
+	$(CARGO) build --quiet --workspace --bins
+	@$(CARGO_TARGET_DIR)/debug/quorate-bench store $(STORE)

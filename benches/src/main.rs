@@ -12,6 +12,10 @@ mod store;
 use figure::Figure;
 use std::error::Error;
 
+/// As in our server, so that figures taken in this process are comparable.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     quorate::maybe_shim();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

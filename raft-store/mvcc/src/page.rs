@@ -23,7 +23,9 @@ pub(crate) fn page(
     match at {
         None => current(view, &request.range, &mut piece)?,
         Some(at) => {
-            scan_past(view, &request.range, at, &mut |change| piece.take(|| changed(view, change)))?
+            scan_past(view, &request.range, at, &mut |change| {
+                piece.take(|| changed(view, change))
+            })?;
         }
     }
     let count = u64::try_from(piece.kvs.len()).unwrap_or(u64::MAX);

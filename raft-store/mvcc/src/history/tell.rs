@@ -83,6 +83,7 @@ impl History<'_> {
     ///
     /// # Errors
     /// The database failed.
+    #[allow(clippy::type_complexity, reason = "the arguments are named above")]
     pub fn changes(
         &self,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
