@@ -58,7 +58,7 @@ mutants:
 	@$(CARGO_TARGET_DIR)/mutants/sim/quorate-sim --mutants $(LIMIT) $(MUTANTS)
 
 differential: prepare
-	OPS=$(or $(OPS),200000) SEED=$(or $(SEED),1) $(CARGO) test --package quorate-etcd --test it -- --nocapture differential
+	OPS=$(or $(OPS),200000) SEED=$(or $(SEED),1) $(CARGO) test --package quorate-etcd --test it -- --nocapture --include-ignored differential
 
 # Serially: each kill and each fault has the machine to itself.
 torture: prepare
@@ -73,6 +73,7 @@ bench: prepare
 e2e: prepare
 	$(CARGO) build --quiet --workspace --bins
 	@raft-store/etcd/tests/e2e/run $(CARGO_TARGET_DIR)/debug/quorate-etcd $(TESTS)
+
 STORE ?= all --quick
 bench-store: prepare
 	$(CARGO) build --quiet --workspace --bins

@@ -362,8 +362,8 @@ impl Chaos {
     async fn wipe(&self) {
         let Some(id) = self.victim().filter(|_| self.cluster.can_spare_one()) else { return };
         let up = self.cluster.with_health(Health::Up);
-        let cores = up.into_iter().filter_map(|it| self.cluster.core(it));
-        let known = cores.map(|(core, _)| core.consensus().recognises(id)).all(|known| known);
+        let mut cores = up.into_iter().filter_map(|it| self.cluster.core(it));
+        let known = cores.all(|(core, _)| core.consensus().recognises(id));
         let voter = self.cluster.nodes().get(&id).is_some_and(|node| node.voter && !node.rotten);
         if !known || !voter {
             return;

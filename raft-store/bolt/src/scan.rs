@@ -101,6 +101,7 @@ impl<'a, S: Source> Scan<'a, S> {
 
 impl Level {
     /// The child that was just reached, and between which keys its own lie.
+    #[allow(clippy::type_complexity, reason = "the comment names the parts")]
     fn child(&self) -> Result<(u64, Vec<u8>, Option<Vec<u8>>), Error> {
         let (key, child) = self.page.branch(self.next - 1)?;
         let after = match self.next < self.page.count {

@@ -27,7 +27,7 @@ async fn metrics_count_what_happened_and_read_as_prometheus_reads() {
     assert_eq!((after.watches, after.status.revision), (1, Revision(11)));
     assert!(after.log.syncs > before.log.syncs && after.applied_index <= after.last_index);
     let ids: Vec<_> = after.followers.iter().map(|follower| follower.id).collect();
-    let mut others: Vec<_> = members[1..].iter().map(|member| member.id()).collect();
+    let mut others: Vec<_> = members[1..].iter().map(quorate_member::Member::id).collect();
     others.sort();
     assert_eq!(ids, others);
     assert!(members[1].metrics().await.unwrap().followers.is_empty());
