@@ -60,7 +60,7 @@ impl Write for Outputs {
 
     fn flush(&mut self) -> io::Result<()> {
         let mut outputs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        outputs.iter_mut().try_for_each(|output| output.flush())
+        outputs.iter_mut().try_for_each(Write::flush)
     }
 }
 

@@ -21,7 +21,6 @@
     reason = "a test says what it needs in the fewest words"
 )]
 #![allow(missing_docs, reason = "a test program")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use quorate_bolt::{Layout, Writer};
 use quorate_etcd::InitialCluster;

@@ -20,8 +20,6 @@
     clippy::large_futures,
     reason = "a test says what it needs in the fewest words"
 )]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, reason = "tests report what they skipped")]
 
 mod advisories;
 mod client;

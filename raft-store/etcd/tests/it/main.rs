@@ -20,8 +20,6 @@
     clippy::large_futures,
     reason = "a test says what it needs in the fewest words"
 )]
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-#![allow(clippy::print_stdout, reason = "tests report what they skip")]
 
 mod clients;
 mod compatibility;

@@ -82,7 +82,7 @@ async fn members_are_added_join_and_are_known_by_name_on_all() {
     until("the first member's name", || async { a.names().await == ["a"] }).await;
     let added = a.add(&at_b, false).await.unwrap();
     assert!(!added.is_learner && added.name.is_empty());
-    assert_eq!(added.peer_ur_ls, [at_b.clone()]);
+    assert_eq!(added.peer_ur_ls, std::slice::from_ref(&at_b));
     // The one that was added has not started, so that no other may be added now.
     let refused = a.add(&free_url(), false).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unknown, "{refused}");

@@ -24,8 +24,6 @@
     reason = "a test says what it needs in the fewest words"
 )]
 #![allow(missing_docs, reason = "a test program")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::print_stdout, reason = "tests report what they compared")]
 
 mod client;
 mod drive;
