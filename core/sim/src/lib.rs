@@ -2,7 +2,7 @@
 //! real state and the real leases in one thread, with virtual time and a seed for everything.
 //!
 //! Place: above everything, below nothing; not published. The harness owns what a machine would:
-//! disks that forget ([`quorate_seams::SimDisk`]), a network that loses ([`net`]), clocks that drift.
+//! disks that forget ([`quorate_seams::SimDisk`]), a network that loses (`net`), clocks that drift.
 //!
 //! Invariants: a run is a pure function of its seed, so that a failure replays with one command; the
 //! faults of a run are legal, so that every violation is a bug of the store: unsynced bytes may be

@@ -2,7 +2,7 @@
 //! etcd's snapshot or data directory.
 //!
 //! Place: between [`quorate_bolt`], which knows the file's format, and the state, which tells and
-//! takes in etcd's own bytes; this module knows which buckets an etcd keeps what in ([`schema`]).
+//! takes in etcd's own bytes; this module knows which buckets an etcd keeps what in (`schema`).
 //!
 //! Invariants: the history is moved whole, so that `HashKV` is equal before and after. A snapshot is
 //! one moment's state, its memory is bounded, and nothing waits for its reader. Of a foreign file
