@@ -58,7 +58,7 @@ mutants:
 	@$(CARGO_TARGET_DIR)/mutants/sim/quorate-sim --mutants $(LIMIT) $(MUTANTS)
 
 differential: prepare
-	OPS=$(or $(OPS),200000) SEED=$(or $(SEED),1) $(CARGO) test --package quorate-etcd --test it -- --nocapture --include-ignored differential
+	OPS=$(or $(OPS),200000) SEED=$(or $(SEED),1) $(CARGO) test --package quorate-etcd --test it -- --nocapture differential
 
 # Serially: each kill and each fault has the machine to itself.
 torture: prepare

@@ -99,10 +99,12 @@ impl<'a, S: Source> Scan<'a, S> {
     }
 }
 
+/// A page, the first key it may hold, and the first it may not.
+type Child = (u64, Vec<u8>, Option<Vec<u8>>);
+
 impl Level {
     /// The child that was just reached, and between which keys its own lie.
-    #[allow(clippy::type_complexity, reason = "the comment names the parts")]
-    fn child(&self) -> Result<(u64, Vec<u8>, Option<Vec<u8>>), Error> {
+    fn child(&self) -> Result<Child, Error> {
         let (key, child) = self.page.branch(self.next - 1)?;
         let after = match self.next < self.page.count {
             true => Some(self.page.branch(self.next)?.0.to_vec()),

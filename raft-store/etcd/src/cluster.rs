@@ -138,6 +138,13 @@ impl Cluster for ClusterService {
         }
         let now = self.0.clock.wall().0.as_secs();
         let (id, addr) = (member_id(&urls, "", Some(now)), joined(&urls));
+        // An id is made of URLs and the second: a repeat within it would look like one request.
+        if members
+            .iter()
+            .any(|it| it.addr.split(',').any(|one| addr.split(',').any(|new| new == one)))
+        {
+            return Err(status(MembershipError::AddressInUse { id, addr }));
+        }
         let core = self.0.member.core();
         let changed = match request.is_learner {
             true => core.add_learner(id, addr).await,

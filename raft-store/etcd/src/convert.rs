@@ -1,6 +1,6 @@
 //! Between etcd's messages and the store's values. Pure.
 
-use crate::errors::{EMPTY_KEY, INVALID_SORT};
+use crate::errors::{EMPTY_KEY, INVALID_SORT, LEASE_PROVIDED, VALUE_PROVIDED};
 use crate::proto::etcdserverpb as pb;
 use crate::proto::mvccpb;
 use bytes::Bytes;
@@ -66,15 +66,25 @@ fn sort(order: i32, target: i32) -> Result<Option<Sort>, Status> {
     })
 }
 
-pub(crate) fn put_op(request: pb::PutRequest) -> PutOp {
-    PutOp {
+/// Refuses in etcd's order, which shows when several parts of a transaction are wrong.
+pub(crate) fn put_op(request: pb::PutRequest) -> Result<PutOp, Status> {
+    if request.key.is_empty() {
+        return Err(Status::invalid_argument(EMPTY_KEY));
+    }
+    if request.ignore_value && !request.value.is_empty() {
+        return Err(Status::invalid_argument(VALUE_PROVIDED));
+    }
+    if request.ignore_lease && request.lease != 0 {
+        return Err(Status::invalid_argument(LEASE_PROVIDED));
+    }
+    Ok(PutOp {
         key: request.key,
         value: request.value,
         lease: LeaseId(request.lease),
         prev_kv: request.prev_kv,
         ignore_value: request.ignore_value,
         ignore_lease: request.ignore_lease,
-    }
+    })
 }
 
 pub(crate) fn key_value(kv: KeyValue) -> mvccpb::KeyValue {

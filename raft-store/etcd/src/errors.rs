@@ -4,6 +4,8 @@ use quorate_store::{AuthError, Error};
 use tonic::{Code, Status};
 
 pub(crate) const EMPTY_KEY: &str = "etcdserver: key is not provided";
+pub(crate) const VALUE_PROVIDED: &str = "etcdserver: value is provided";
+pub(crate) const LEASE_PROVIDED: &str = "etcdserver: lease is provided";
 pub(crate) const KEY_NOT_FOUND: &str = "etcdserver: key not found";
 pub(crate) const INVALID_SORT: &str = "etcdserver: invalid sort option";
 pub(crate) const NO_LEADER: &str = "etcdserver: no leader";
@@ -28,8 +30,8 @@ pub(crate) fn status(error: Error) -> Status {
         Error::LeaseTtl { .. } => (Code::OutOfRange, TTL_TOO_LARGE),
         Error::EmptyKey => (Code::InvalidArgument, EMPTY_KEY),
         Error::KeyNotFound { .. } => (Code::InvalidArgument, KEY_NOT_FOUND),
-        Error::ValueProvided { .. } => (Code::InvalidArgument, "etcdserver: value is provided"),
-        Error::LeaseProvided { .. } => (Code::InvalidArgument, "etcdserver: lease is provided"),
+        Error::ValueProvided { .. } => (Code::InvalidArgument, VALUE_PROVIDED),
+        Error::LeaseProvided { .. } => (Code::InvalidArgument, LEASE_PROVIDED),
         Error::DuplicateKey { .. } => {
             (Code::InvalidArgument, "etcdserver: duplicate key given in txn request")
         }

@@ -79,7 +79,7 @@ impl Kv for KvService {
     ) -> Result<Response<pb::PutResponse>, Status> {
         let store = self.0.store(request.metadata(), request.extensions()).await?;
         self.fits(request.get_ref())?;
-        let put = put_op(request.into_inner());
+        let put = put_op(request.into_inner())?;
         let lease = put.lease;
         let answer = self.one(&store, Op::Put(put)).await;
         if let Err(refused) = &answer

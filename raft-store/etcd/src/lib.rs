@@ -31,18 +31,6 @@
 //! # Ok(()) }
 //! ```
 
-#![allow(
-    clippy::type_complexity,
-    clippy::field_reassign_with_default,
-    clippy::redundant_closure_for_method_calls,
-    clippy::semicolon_if_nothing_returned,
-    clippy::map_unwrap_or,
-    clippy::manual_let_else,
-    clippy::too_many_arguments,
-    clippy::explicit_iter_loop,
-    reason = "tuples and closures as the protocol names them"
-)]
-
 mod auth;
 mod calls;
 mod cluster;

@@ -37,7 +37,7 @@ fn op(op: pb::RequestOp, depth: usize) -> Result<Op, Status> {
     let request = op.request.ok_or_else(|| Status::invalid_argument(KEY_NOT_FOUND))?;
     Ok(match request {
         Request::RequestRange(range) => Op::Range(range_request(range)?),
-        Request::RequestPut(put) => Op::Put(put_op(put)),
+        Request::RequestPut(put) => Op::Put(put_op(put)?),
         Request::RequestDeleteRange(delete) => {
             if delete.key.is_empty() {
                 return Err(Status::invalid_argument(EMPTY_KEY));

@@ -55,7 +55,9 @@ fn a_whole_file_is_read() {
 
 #[test]
 fn damage_is_named() {
-    let cases: [(usize, usize, &[u8], (u64, &str)); 14] = [
+    /// Page, offset, bytes; the page and the field that the error names.
+    type Case = (usize, usize, &'static [u8], (u64, &'static str));
+    let cases: [Case; 14] = [
         // The number of a page, its kind, its count, what follows it.
         (4, 0, &[9], (4, "id")),
         (4, 8, &[0x10, 0], (4, "flags")),

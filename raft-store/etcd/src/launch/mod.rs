@@ -226,14 +226,16 @@ fn member_options(config: &Config, beginning: Beginning, sockets: PeerSockets) -
 }
 
 fn server_options(config: &Config) -> Result<ServerOptions, LaunchError> {
-    let mut options = ServerOptions::default();
-    options.progress_interval = config.progress_interval;
-    options.max_txn_ops = config.max_txn_ops;
-    options.max_request_bytes = config.max_request_bytes;
-    options.max_streams = config.max_streams;
-    options.keep_alive = config.keep_alive_interval.map(|every| (every, config.keep_alive_timeout));
-    options.strict_reconfig = config.strict_reconfig;
-    options.gateway = config.gateway;
+    let mut options = ServerOptions {
+        progress_interval: config.progress_interval,
+        max_txn_ops: config.max_txn_ops,
+        max_request_bytes: config.max_request_bytes,
+        max_streams: config.max_streams,
+        keep_alive: config.keep_alive_interval.map(|every| (every, config.keep_alive_timeout)),
+        strict_reconfig: config.strict_reconfig,
+        gateway: config.gateway,
+        ..ServerOptions::default()
+    };
     options.auth.tokens = TokenKind::parse(&config.auth_token, config.auth_token_ttl)?;
     options.auth.bcrypt_cost = config.bcrypt_cost;
     // A name counts only where certificates are asked for (etcd's rule).

@@ -4,7 +4,7 @@ use super::page::{Page, Type};
 
 /// Of a system without `/proc` nothing is told.
 pub(super) fn process(page: &mut Page) {
-    let open = std::fs::read_dir("/proc/self/fd").map(|files| files.count());
+    let open = std::fs::read_dir("/proc/self/fd").map(Iterator::count);
     if let Ok(open) = open.map(|open| u64::try_from(open).unwrap_or(u64::MAX)) {
         page.one("os_fd_used", Type::Gauge, "File descriptors in use.", open);
         page.one("process_open_fds", Type::Gauge, "File descriptors in use.", open);

@@ -14,6 +14,9 @@ const CHECKSUM: u64 = 32;
 /// A database is as long as whole pages, and so as whole sectors.
 const SECTOR: u64 = 512;
 
+/// Takes the key and the value of a pair.
+pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 'a;
+
 /// An etcd's data in one file, opened to be read.
 #[derive(Debug)]
 pub struct SnapshotFile {
@@ -136,20 +139,12 @@ impl SnapshotFile {
     }
 
     /// Visits the pairs of a bucket that may be missing.
-    pub(super) fn each(
-        &self,
-        name: &'static str,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(super) fn each(&self, name: &'static str, visit: &mut Visit<'_>) -> Result<(), Error> {
         let found = self.database.bucket(name.as_bytes()).map_err(|source| self.format(source))?;
         found.map_or(Ok(()), |bucket| self.visit(&bucket, visit))
     }
 
-    fn visit(
-        &self,
-        bucket: &Bucket,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn visit(&self, bucket: &Bucket, visit: &mut Visit<'_>) -> Result<(), Error> {
         let failed = |source| self.format(source);
         let mut scan = self.database.scan(bucket).map_err(failed)?;
         while let Some(item) = scan.next_item().map_err(failed)? {

@@ -74,7 +74,6 @@ impl Started {
 const EXISTING: [&str; 2] = ["--initial-cluster-state", "existing"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a second addition is not refused while the first member has not started"]
 async fn members_are_added_join_and_are_known_by_name_on_all() {
     let root = tempfile::tempdir().unwrap();
     let (at_a, at_b) = (free_url(), free_url());

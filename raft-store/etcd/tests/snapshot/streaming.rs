@@ -90,7 +90,6 @@ async fn a_reader_that_stands_still_holds_up_nothing_and_sees_one_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "its own connection fills up"]
 async fn many_readers_that_stand_still_hold_up_nothing() {
     let root = tempfile::tempdir().unwrap();
     let ours = Ours::start(&root.path().join("ours")).await;

@@ -123,7 +123,6 @@ async fn a_member_that_moved_is_found_by_the_leader_that_led_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "writes before there is a leader"]
 async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(4);
@@ -132,6 +131,7 @@ async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced()
         members.push(start(options(root.path(), id, &addresses)).await);
     }
     let [first, second, third] = &members[..] else { panic!("three members") };
+    first.wait_ready(PATIENCE).await.unwrap();
     put_many(first, "before", 20).await;
     eventually("the cluster knows the logs of its voters", async || {
         members.iter().all(|it| it.recognises(third.id()))

@@ -136,7 +136,6 @@ async fn carry(caller: TcpStream, called: TcpStream, most: usize, cut: &AtomicBo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a broken transfer starts again from its beginning"]
 async fn a_transfer_whose_connection_breaks_goes_on_where_it_was() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(2);

@@ -42,14 +42,14 @@ pub(crate) fn table_rows(tables: &AuthTables) -> Result<Batch, String> {
     for (name, bytes) in users {
         let user = UserMessage::decode(bytes.clone()).ok().filter(|user| user.name == name);
         if user.is_none() || std::str::from_utf8(name).is_err() {
-            return Err(format!("user {:?} is no user of that name", name.escape_ascii()));
+            return Err(format!("user \"{}\" is no user of that name", name.escape_ascii()));
         }
         batch.put(Family::Auth, [&[USER], &name[..]].concat(), bytes.clone());
     }
     for (name, bytes) in roles {
         let role = RoleMessage::decode(bytes.clone()).ok().filter(|role| role.name == name);
         if role.is_none() || std::str::from_utf8(name).is_err() {
-            return Err(format!("role {:?} is no role of that name", name.escape_ascii()));
+            return Err(format!("role \"{}\" is no role of that name", name.escape_ascii()));
         }
         batch.put(Family::Auth, [&[ROLE], &name[..]].concat(), bytes.clone());
     }

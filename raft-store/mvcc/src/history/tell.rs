@@ -15,6 +15,9 @@ use std::ops::ControlFlow;
 /// Most keys changed by the compacted revision that are remembered, rather than looked up one by one.
 const MOST_REMEMBERED: usize = 100_000;
 
+/// Takes the revision key and the key-value message of a change, and says whether to go on.
+pub(crate) type VisitChange<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// The state at one moment.
 pub struct History<'a> {
     pub(super) view: &'a dyn View,
@@ -83,11 +86,7 @@ impl History<'_> {
     ///
     /// # Errors
     /// The database failed.
-    #[allow(clippy::type_complexity, reason = "the arguments are named above")]
-    pub fn changes(
-        &self,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    pub fn changes(&self, visit: &mut VisitChange<'_>) -> Result<(), Error> {
         let changed = self.changed_at_compaction()?;
         self.view.scan(Family::Rev, &[], None, &mut |bytes, value| {
             let (change, tombstone) = parse_rev_key(bytes)?;

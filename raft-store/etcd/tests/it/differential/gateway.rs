@@ -113,7 +113,6 @@ fn mask(value: &mut Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by make differential"]
 async fn json_is_answered_as_a_stock_etcd_answers_it() {
     let Some(stock) = Stock::start().await else { return };
     let own = Own::start().await;

@@ -31,7 +31,6 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by make differential"]
 async fn answers_are_those_of_a_stock_etcd() {
     let Some(stock) = Stock::start().await else { return };
     let own = Own::start().await;

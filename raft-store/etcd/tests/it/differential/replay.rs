@@ -27,7 +27,8 @@ struct Told {
 impl Draw {
     fn watch(&mut self) -> pb::WatchCreateRequest {
         self.watched += 1;
-        let key: &[u8] = [&b"a"[..], b"b", b"ca", b"\0", b"\xff"][self.below(5) as usize];
+        let key: &[u8] =
+            [&b"a"[..], b"b", b"ca", b"\0", b"\xff"][usize::try_from(self.below(5)).unwrap()];
         let end: &[u8] = match self.below(4) {
             0 => b"",
             1 => b"\0",
