@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Field number of the events in etcd's `WatchResponse`.
 const EVENTS: u32 = 11;
+/// Messages of more bytes take nothing more in.
+const JOINED_BYTES: usize = 64 * 1024;
 /// Batches whose encoding is remembered: those that watchers are about to ask for.
 const REMEMBERED: usize = 64;
 
@@ -21,11 +23,37 @@ pub(crate) struct Answer {
     pub(crate) head: pb::WatchResponse,
     /// The events, as fields of the message.
     pub(crate) events: Bytes,
+    /// Events of later revisions that the same message tells.
+    later: Vec<Bytes>,
+}
+
+impl Answer {
+    /// What a watch is told of a revision, or of a part of it.
+    pub(crate) fn told(head: pb::WatchResponse, events: Bytes) -> Self {
+        Self { head, events, later: Vec::new() }
+    }
+
+    /// Whether there is room for another revision.
+    pub(crate) fn has_room(&self) -> bool {
+        self.encoded_len() < JOINED_BYTES
+    }
+
+    /// Takes in what the same watch is told next, if both are whole revisions: who has fallen behind
+    /// catches up in few messages. Gives back what it cannot take in.
+    pub(crate) fn join(&mut self, next: Self) -> Option<Self> {
+        let whole = |answer: &Self| !answer.events.is_empty() && !answer.head.fragment;
+        if self.head.watch_id != next.head.watch_id || !whole(self) || !whole(&next) {
+            return Some(next);
+        }
+        self.head.header = next.head.header;
+        self.later.push(next.events);
+        None
+    }
 }
 
 impl From<pb::WatchResponse> for Answer {
     fn from(head: pb::WatchResponse) -> Self {
-        Self { head, events: Bytes::new() }
+        Self::told(head, Bytes::new())
     }
 }
 
@@ -33,6 +61,9 @@ impl Message for Answer {
     fn encode_raw(&self, buf: &mut impl BufMut) {
         self.head.encode_raw(buf);
         buf.put_slice(&self.events);
+        for events in &self.later {
+            buf.put_slice(events);
+        }
     }
 
     fn merge_field(
@@ -46,7 +77,8 @@ impl Message for Answer {
     }
 
     fn encoded_len(&self) -> usize {
-        self.head.encoded_len() + self.events.len()
+        let later: usize = self.later.iter().map(Bytes::len).sum();
+        self.head.encoded_len() + self.events.len() + later
     }
 
     fn clear(&mut self) {
@@ -132,11 +164,30 @@ mod tests {
             cancel_reason: "none".to_owned(),
             ..Default::default()
         };
-        let answer = Answer { head: head.clone(), events: encode(&events) };
+        let answer = Answer::told(head.clone(), encode(&events));
         let read = pb::WatchResponse::decode(&answer.encode_to_vec()[..]).unwrap();
         let sent: Vec<_> = events.iter().map(wire_event).collect();
         assert_eq!(read, pb::WatchResponse { events: sent, ..head });
         assert_eq!(answer.encoded_len(), answer.encode_to_vec().len());
+    }
+
+    #[test]
+    fn whole_revisions_of_one_watch_are_joined_and_nothing_else() {
+        let of = |watch_id, fragment, revision| {
+            let header = Some(pb::ResponseHeader { revision, ..Default::default() });
+            let head = pb::WatchResponse { watch_id, fragment, header, ..Default::default() };
+            Answer::told(head, encode(&events()))
+        };
+        let mut answer = of(1, false, 5);
+        assert!(answer.join(of(1, false, 6)).is_none());
+        let read = pb::WatchResponse::decode(&answer.encode_to_vec()[..]).unwrap();
+        assert_eq!((read.events.len(), read.header.unwrap().revision), (4, 6));
+        assert_eq!(answer.encoded_len(), answer.encode_to_vec().len());
+        assert!(answer.join(of(2, false, 7)).is_some(), "of another watch");
+        assert!(answer.join(of(1, true, 7)).is_some(), "a part of a revision");
+        let closed = pb::WatchResponse { watch_id: 1, canceled: true, ..Default::default() };
+        assert!(answer.join(closed.into()).is_some(), "no events");
+        assert!(of(1, true, 5).join(of(1, false, 6)).is_some(), "after a part of a revision");
     }
 
     #[test]

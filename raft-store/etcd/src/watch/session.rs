@@ -8,9 +8,9 @@ use crate::convert::key_range;
 use crate::errors::status;
 use crate::proto::etcdserverpb as pb;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::{AbortHandle, Abortable, BoxStream, FusedStream, SelectAll};
+use futures::{FutureExt, StreamExt};
 use pb::watch_create_request::FilterType;
 use pb::watch_request::RequestUnion;
 use quorate_member::Authorized;
@@ -125,7 +125,9 @@ impl Session {
                     self.asked_all = true;
                     Ok(())
                 }
-                Next::Delivery((id, delivery)) => self.deliver(id, delivery),
+                Next::Delivery((id, delivery)) => {
+                    self.deliver(id, delivery).and_then(|()| self.deliver_more())
+                }
                 Next::Interval => {
                     self.tick();
                     Ok(())
@@ -301,6 +303,15 @@ impl Session {
         Ok(())
     }
 
+    /// Takes what is there already into the same message, as long as there is one and it has room.
+    fn deliver_more(&mut self) -> Result<(), Status> {
+        while self.outbox.len() == 1 && self.outbox.back().is_some_and(Answer::has_room) {
+            let Some(Some((id, delivery))) = self.deliveries.next().now_or_never() else { break };
+            self.deliver(id, delivery)?;
+        }
+        Ok(())
+    }
+
     fn tell(&mut self, id: i64, batch: &WatchBatch) {
         let Some(open) = self.watches.get_mut(&id) else { return };
         open.told = true;
@@ -313,7 +324,12 @@ impl Session {
             fragment: batch.more,
             ..Default::default()
         };
-        self.outbox.push_back(Answer { head, events });
+        let answer = Answer::told(head, events);
+        let answer = match self.outbox.back_mut() {
+            Some(last) => last.join(answer),
+            None => Some(answer),
+        };
+        self.outbox.extend(answer);
     }
 
     /// A watch has answered its bell.

@@ -92,12 +92,13 @@ async fn members_are_added_join_and_are_known_by_name_on_all() {
     let both = format!("a={at_a},b={at_b}");
     let b = start(root.path(), "b", &at_b, &both, &EXISTING).await;
     assert_eq!(b.etcd.member().id().0, added.id, "the cluster says who it is");
+    // Before it has one, it refuses what a learner refuses.
+    until("its vote", || async { b.etcd.member().voters().len() == 2 }).await;
     for member in [&a, &b] {
         until("both names", || async { member.names().await == ["a", "b"] }).await;
     }
     let known = a.members().await.into_iter().find(|member| member.name == "b").unwrap();
     assert_eq!((known.client_ur_ls, known.is_learner), (vec![b.client.clone()], false));
-    until("its vote", || async { b.etcd.member().voters().len() == 2 }).await;
     b.etcd.stop().await.unwrap();
     a.etcd.stop().await.unwrap();
 }

@@ -199,3 +199,28 @@ async fn filters_leave_out_and_nobody_watches_nothing() {
     assert_eq!(told.events[0].r#type(), mvccpb::event::EventType::Delete);
     own.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_behind_catches_up_in_few_messages() {
+    const PUTS: i64 = 400;
+    let own = Own::start().await;
+    let mut kv = own.kv();
+    for number in 0..PUTS {
+        let put = pb::PutRequest { key: "k".into(), value: "v".into(), ..Default::default() };
+        let answer = kv.put(put).await.unwrap().into_inner();
+        assert_eq!(answer.header.unwrap().revision, number + 2);
+    }
+    let mut stream = Stream::open(&own).await;
+    stream.create(pb::WatchCreateRequest { start_revision: 2, ..on("k") }).await;
+    let (mut seen, mut messages) = (Vec::new(), 0);
+    while seen.len() < usize::try_from(PUTS).unwrap() {
+        let answer = stream.next().await;
+        let revisions = answer.events.iter().map(|it| it.kv.as_ref().unwrap().mod_revision);
+        seen.extend(revisions);
+        assert_eq!(seen.last(), Some(&revision(&answer)), "up to where it tells");
+        messages += 1;
+    }
+    assert_eq!(seen, (2..PUTS + 2).collect::<Vec<_>>(), "each once, in order");
+    assert!(messages <= 4, "{PUTS} small revisions in {messages} messages");
+    own.stop().await;
+}

@@ -126,9 +126,10 @@ async fn a_member_that_moved_is_found_by_the_leader_that_led_before() {
 async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(4);
+    let founders = &addresses[..3];
     let mut members = Vec::new();
     for id in 1..=3 {
-        members.push(start(options(root.path(), id, &addresses)).await);
+        members.push(start(options(root.path(), id, founders)).await);
     }
     let [first, second, third] = &members[..] else { panic!("three members") };
     first.wait_ready(PATIENCE).await.unwrap();
@@ -140,7 +141,7 @@ async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced()
     third.kill().await;
     std::fs::remove_dir_all(root.path().join("member-3")).unwrap();
 
-    let emptied = start(options(root.path(), 3, &addresses)).await;
+    let emptied = start(options(root.path(), 3, founders)).await;
     eventually("the emptied member refuses", async || {
         let refused = emptied.range(RangeRequest::key("before/0")).await;
         matches!(&refused, Err(Error::Fatal { reason }) if reason.contains("emptied"))
@@ -151,7 +152,7 @@ async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced()
     assert!(alone.is_err(), "the emptied member counts for no majority: {alone:?}");
     emptied.kill().await;
 
-    let first = start(options(root.path(), 1, &addresses)).await;
+    let first = start(options(root.path(), 1, founders)).await;
     first.wait_ready(PATIENCE).await.unwrap();
     eventually("the emptied member is removed", async || first.remove(MemberId(3)).await.is_ok())
         .await;

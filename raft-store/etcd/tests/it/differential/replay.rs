@@ -71,7 +71,9 @@ async fn told(channel: &Channel, watch: pb::WatchCreateRequest) -> Told {
     let mut answers = client.watch(requests).await.unwrap().into_inner();
     let created = soon(answers.message()).await.unwrap().unwrap();
     assert!(created.created && created.watch_id <= 0);
-    let last = mark(channel, key, watch.filters == [1]).await;
+    // Read meanwhile: a client that leaves too many small frames unread loses its connection.
+    let mut marked = std::pin::pin!(mark(channel, key, watch.filters == [1]));
+    let mut last = None;
     let mut told = Told {
         canceled: created.canceled,
         reason: created.cancel_reason.clone(),
@@ -79,8 +81,16 @@ async fn told(channel: &Channel, watch: pb::WatchCreateRequest) -> Told {
         ..Told::default()
     };
     let mut fragments = false;
-    while !told.canceled && revision(told.events.last()) < last {
-        let answer = soon(answers.message()).await.unwrap().unwrap();
+    while last.is_none()
+        || !told.canceled && last.is_some_and(|last| revision(told.events.last()) < last)
+    {
+        let answer = tokio::select! {
+            at = &mut marked, if last.is_none() => {
+                last = Some(at);
+                continue;
+            }
+            answer = soon(answers.message()), if !told.canceled => answer.unwrap().unwrap(),
+        };
         told.canceled = answer.canceled;
         told.reason = answer.cancel_reason;
         told.compacted = answer.compact_revision;
