@@ -46,6 +46,7 @@ impl ReadIndexes {
     where
         F: Future<Output = Option<Result<LogIndex, Error>>> + Send,
     {
+        // No longer than there are callers, present or given up, whose deadline is still to come.
         let (queue, mut waiting) = mpsc::unbounded_channel::<Reader>();
         let drive = async move {
             let mut readers = Vec::new();
