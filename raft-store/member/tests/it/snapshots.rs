@@ -135,12 +135,15 @@ async fn carry(caller: TcpStream, called: TcpStream, most: usize, cut: &AtomicBo
     }
 }
 
+/// Bytes that the first connection carries before it breaks.
+const CARRIED: usize = 8_000_000;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_whose_connection_breaks_goes_on_where_it_was() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(2);
     let (leader, revision) = large(root.path(), &addresses).await;
-    let proxy = Proxy::before(addresses[1], 8_000_000).await;
+    let proxy = Proxy::before(addresses[1], CARRIED).await;
     let learner = start(joining(root.path(), &addresses)).await;
     leader.add_learner(MemberId(2), proxy.addr.to_string()).await.unwrap();
     same([&leader, &learner], revision).await;
@@ -149,6 +152,7 @@ async fn a_transfer_whose_connection_breaks_goes_on_where_it_was() {
     println!("{received:?}");
     assert!(received.reused_bytes > 1_000_000, "{received:?}");
     let whole = leader.metrics().await.unwrap().state_bytes;
-    // Bytes that arrived and were kept did not travel twice.
-    assert!(received.received_bytes < whole + 2_000_000, "{received:?} of {whole}");
+    // What was kept did not travel twice; what was on its way when the connection broke may have.
+    let most = CARRIED as u64 + whole - received.reused_bytes + 200_000;
+    assert!(received.received_bytes < most, "{received:?} of {whole}");
 }
