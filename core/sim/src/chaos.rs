@@ -19,6 +19,10 @@ pub(crate) struct Chaos {
     pub(crate) random: SharedRandom,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) injected: Arc<AtomicU64>,
+    /// Faults that have begun and not ended.
+    pub(crate) active: Arc<AtomicU64>,
+    /// Whether no other fault may begin.
+    pub(crate) calm: Arc<AtomicBool>,
     pub(crate) restarts: Arc<AtomicU64>,
 }
 
@@ -40,6 +44,7 @@ enum Fault {
     Restart,
     Members,
     Wipe,
+    SetBack,
     Flush,
     Snapshot,
 }
@@ -59,8 +64,16 @@ impl Chaos {
                 return;
             }
             let at = usize::try_from(self.random.below(enabled.len() as u64)).unwrap_or(0);
+            if self.calm.load(Ordering::Relaxed) {
+                continue;
+            }
             self.injected.fetch_add(1, Ordering::Relaxed);
-            drop(spawn_detached(self.clone().inject(enabled[at])));
+            self.active.fetch_add(1, Ordering::Relaxed);
+            let (fault, active) = (self.clone().inject(enabled[at]), Arc::clone(&self.active));
+            drop(spawn_detached(async move {
+                fault.await;
+                active.fetch_sub(1, Ordering::Relaxed);
+            }));
         }
     }
 
@@ -83,6 +96,7 @@ impl Chaos {
             (on.restart, Fault::Restart),
             (on.members, Fault::Members),
             (on.wipe, Fault::Wipe),
+            (on.set_back, Fault::SetBack),
             (true, Fault::Flush),
             (true, Fault::Snapshot),
         ];
@@ -123,6 +137,11 @@ impl Chaos {
                 Operator { cluster, random }.change().await;
             }
             Fault::Wipe => self.wipe().await,
+            Fault::SetBack => {
+                self.calm.store(true, Ordering::Relaxed);
+                self.set_back().await;
+                self.calm.store(false, Ordering::Relaxed);
+            }
             Fault::Flush => {
                 if let Some(id) = self.any() {
                     self.cluster.flush_state(id);
@@ -372,6 +391,52 @@ impl Chaos {
         self.cluster.wipe(id);
         self.wait(5, 300).await;
         self.cluster.start(id);
+    }
+
+    /// Exchanges a member's disk for a copy of what it was a while before. What was acknowledged in
+    /// between is missed only by those who saw it, and they run: nothing else goes wrong meanwhile.
+    async fn set_back(&self) {
+        let cluster = &self.cluster;
+        for _ in 0..60 {
+            if self.active.load(Ordering::Relaxed) == 1 && !cluster.changing.load(Ordering::Relaxed) {
+                break;
+            }
+            cluster.clock.sleep(ms(50)).await;
+        }
+        let all_up = || cluster.with_health(Health::Up) == cluster.ids();
+        let quiet = self.active.load(Ordering::Relaxed) == 1
+            && !cluster.changing.load(Ordering::Relaxed)
+            && all_up()
+            && cluster.can_spare_one();
+        let Some(id) = self.victim().filter(|_| quiet) else { return };
+        let mut cores = cluster.ids().into_iter().filter_map(|it| cluster.core(it));
+        let known = cores.all(|(core, _)| core.consensus().recognises(id));
+        let voter = cluster.nodes().get(&id).is_some_and(|it| it.voter && !it.is_damaged());
+        if !known || !voter {
+            return;
+        }
+        let Some(copy) = cluster.copy(id) else { return };
+        self.wait(50, 900).await;
+        let Some(reached) = cluster.copy(id).map(|copy| copy.last) else { return };
+        // The others hear of it with the next heartbeat, at the latest.
+        cluster.clock.sleep(cluster.plan.timing.heartbeat * 4).await;
+        if !all_up() {
+            return;
+        }
+        cluster.take_down(id, self.kind());
+        let lacks = copy.last < reached;
+        cluster.set_back(id, copy, lacks);
+        self.wait(5, 300).await;
+        self.restarts.fetch_add(1, Ordering::Relaxed);
+        cluster.start(id);
+        for _ in 0..100 {
+            cluster.clock.sleep(ms(20)).await;
+            let started =
+                cluster.nodes().get(&id).is_none_or(|node| node.health != Health::Starting);
+            if started {
+                return;
+            }
+        }
     }
 
     /// Ends every fault and starts whoever can be started.

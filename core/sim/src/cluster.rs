@@ -11,7 +11,7 @@ use quorate_seams::{
     Control, Crash, Host, Random, Seams, SharedClock, SharedDisk, SharedRandom, SimDisk,
 };
 use quorate_store::Store;
-use quorate_types::{ClusterId, MemberId, Term};
+use quorate_types::{ClusterId, LogIndex, MemberId, Term};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +47,8 @@ pub(crate) struct Node {
     pub(crate) rotten: bool,
     /// Whether its disk was emptied.
     pub(crate) wiped: bool,
+    /// Whether its disk was set back, and lacks what it had acknowledged.
+    pub(crate) set_back: bool,
     /// Whether its disk has faults that may end it.
     pub(crate) ailing: bool,
     /// Whether its operator is stopping it.
@@ -66,6 +68,7 @@ impl Node {
             incarnation: 0,
             rotten: false,
             wiped: false,
+            set_back: false,
             ailing: false,
             stopping: false,
             core: None,
@@ -74,7 +77,7 @@ impl Node {
 
     /// Whether durable bytes are wrong or gone.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.rotten || self.wiped || self.health == Health::Lost
+        self.rotten || self.wiped || self.set_back || self.health == Health::Lost
     }
 }
 
@@ -227,7 +230,10 @@ impl Cluster {
         let seams = Seams { clock, random: Arc::clone(&self.random), disk };
         let parts = Parts { log, state, transport: Arc::new(transport), seams };
         let core = Core::start(self.raft_options(id), parts).await;
-        core.map_err(|error| Failure::Other(error.to_string()))
+        core.map_err(|error| match error {
+            quorate_raft::Error::SetBack { .. } => Failure::SetBack(error.to_string()),
+            other => Failure::Other(other.to_string()),
+        })
     }
 
     fn open_log(&self, id: MemberId, disk: SharedDisk) -> Result<RaftLog, Failure> {
@@ -280,6 +286,11 @@ impl Cluster {
             return;
         };
         match started {
+            Ok(_) if node.set_back => {
+                drop(nodes);
+                let found = format!("member {id} takes part although its disk was set back");
+                self.findings.violation(found);
+            }
             Ok(core) => {
                 self.net.connect(id, node.addr.clone(), core.service());
                 node.core = Some(core.clone());
@@ -288,9 +299,12 @@ impl Cluster {
                 drop(self.control.spawn_on(host_of(id), Arc::clone(self).follow(id, core)));
             }
             Err(Failure::Damaged(_)) if node.rotten => node.health = Health::Lost,
+            Err(Failure::SetBack(_)) if node.set_back => node.health = Health::Lost,
             // The harness takes it down and tries again once the disk is well.
             Err(_) if node.ailing || node.rotten => node.health = Health::Starting,
-            Err(Failure::Damaged(reason) | Failure::Other(reason)) => {
+            Err(
+                Failure::Damaged(reason) | Failure::SetBack(reason) | Failure::Other(reason),
+            ) => {
                 node.health = Health::Starting;
                 drop(nodes);
                 self.findings.violation(format!("member {id} cannot start: {reason}"));
@@ -404,6 +418,25 @@ impl Cluster {
         }
     }
 
+    /// A copy of what a member's machine holds durably.
+    pub(crate) fn copy(&self, id: MemberId) -> Option<Copy> {
+        let seed = self.random.next_u64();
+        let nodes = self.nodes();
+        let node = nodes.get(&id)?;
+        let last = node.core.as_ref()?.log().durable()?.index;
+        let (disk, db) = (node.disk.survivor(Crash::LoseAll, seed), node.db.survivor());
+        Some(Copy { disk, db: Arc::new(db), last })
+    }
+
+    /// Puts an older copy in place of what a member's machine holds, while it is down; `lacks` if
+    /// that takes away what others count on.
+    pub(crate) fn set_back(&self, id: MemberId, copy: Copy, lacks: bool) {
+        if let Some(node) = self.nodes().get_mut(&id).filter(|it| it.health == Health::Down) {
+            (node.disk, node.db) = (copy.disk, copy.db);
+            node.set_back = lacks;
+        }
+    }
+
     /// Makes the state of a member durable as far as it is, behind its back, as a database does.
     pub(crate) fn flush_state(&self, id: MemberId) {
         use quorate_mvcc::StateDb;
@@ -414,8 +447,17 @@ impl Cluster {
     }
 }
 
+/// What a machine held at some time.
+pub(crate) struct Copy {
+    disk: SimDisk,
+    db: Arc<MemoryDb>,
+    /// The last entry of its log.
+    pub(crate) last: LogIndex,
+}
+
 /// Why a member does not start.
 enum Failure {
     Damaged(String),
+    SetBack(String),
     Other(String),
 }

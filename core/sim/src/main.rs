@@ -9,6 +9,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Seeds between two signs of life.
+const PROGRESS: u64 = 500;
+
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<ExitCode, Failure> {
@@ -75,7 +78,7 @@ fn many(words: &[&str]) -> Result<ExitCode, Failure> {
     Ok(ExitCode::FAILURE)
 }
 
-#[allow(clippy::print_stdout, reason = "the program's output")]
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "the program's output")]
 fn work(next: &AtomicU64, end: u64, total: &Mutex<(Counts, Vec<u64>)>, hashes: bool) {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -85,6 +88,9 @@ fn work(next: &AtomicU64, end: u64, total: &Mutex<(Counts, Vec<u64>)>, hashes: b
         let report = quorate_sim::run(seed);
         let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         total.0 = total.0.plus(report.counts);
+        if seed % PROGRESS == 0 {
+            eprintln!("at seed {seed} of {}, {} failed", end - 1, total.1.len());
+        }
         if hashes {
             println!("{seed} {:016x}", report.hash);
         }

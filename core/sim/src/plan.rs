@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     pub(crate) members: bool,
     /// Directories are emptied.
     pub(crate) wipe: bool,
+    /// Disks are set back to older copies.
+    pub(crate) set_back: bool,
 }
 
 /// Everything that is fixed for a run.
@@ -95,6 +97,7 @@ impl Plan {
     fn faults(random: &dyn Random, seed: u64) -> Faults {
         // Drawn apart, so that the rest of every plan stays what it was before there were these.
         let apart = SeededRandom::new(seed ^ 0x6d65_6d62);
+        let last = SeededRandom::new(seed ^ 0x7365_7462);
         let quiet = random.below(20) == 0;
         let on = |percent| !quiet && random.below(100) < percent;
         Faults {
@@ -114,6 +117,7 @@ impl Plan {
             restart: on(20),
             members: !quiet && apart.below(100) < 35,
             wipe: !quiet && apart.below(100) < 25,
+            set_back: !quiet && last.below(100) < 15,
         }
     }
 }

@@ -53,6 +53,8 @@ pub fn run(seed: u64) -> Report {
             random: world.random("chaos"),
             stop: Arc::default(),
             injected: Arc::default(),
+            active: Arc::default(),
+            calm: Arc::default(),
             restarts: Arc::default(),
         },
         cluster,

@@ -78,6 +78,12 @@ impl RaftLog {
         self.handle.shared.lock().view.state()
     }
 
+    /// The last entry as far as the log is durable.
+    #[must_use]
+    pub fn durable(&self) -> Option<LogId> {
+        self.handle.shared.lock().durable
+    }
+
     /// The last vote saved, queued calls included.
     #[must_use]
     pub fn vote(&self) -> Option<Bytes> {

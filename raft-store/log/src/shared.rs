@@ -36,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) view: View,
     pub(crate) vote: Option<Bytes>,
     pub(crate) committed: Option<LogId>,
+    /// The log's last entry as far as everything is synced.
+    pub(crate) durable: Option<LogId>,
     pub(crate) files: BTreeMap<u64, Arc<dyn DiskFile>>,
     pub(crate) stats: Stats,
     pub(crate) poison: Option<Error>,
@@ -61,10 +63,12 @@ impl Inner {
         stats: Stats,
     ) -> Self {
         let queue = VecDeque::new();
+        let durable = view.state().last;
         Self {
             view,
             vote,
             committed,
+            durable,
             files,
             stats,
             poison: None,
@@ -210,8 +214,10 @@ impl Shared {
         stored: impl Iterator<Item = (LogIndex, u64, Place)>,
         active: (u64, &Arc<dyn DiskFile>),
         stats: Stats,
+        last: Option<LogId>,
     ) {
         let mut inner = self.lock();
+        inner.durable = last;
         inner.files.entry(active.0).or_insert_with(|| Arc::clone(active.1));
         for (index, ticket, place) in stored {
             inner.view.stored(index, ticket, place);

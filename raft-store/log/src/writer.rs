@@ -108,7 +108,8 @@ impl Writer {
     fn publish(&self, tickets: Vec<(LogIndex, u64)>, places: Vec<Place>) {
         let stored =
             tickets.into_iter().zip(places).map(|((index, ticket), at)| (index, ticket, at));
-        self.shared.publish(stored, self.segments.active(), self.segments.stats);
+        let (active, stats) = (self.segments.active(), self.segments.stats);
+        self.shared.publish(stored, active, stats, self.carried.last);
     }
 
     fn retire(&mut self) -> Result<(), Error> {

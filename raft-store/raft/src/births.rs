@@ -11,12 +11,10 @@
 //! just been formed are recorded by its first leader; a directory lost before that is not noticed.
 
 use crate::consensus::{Consensus, Inner};
-use crate::transport::{Lane, Method, Peer};
 use crate::types::Node;
-use crate::wire::{self, Hello};
+use crate::wire::{self, Hello, Question};
+use crate::witness;
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use quorate_seams::{SharedClock, bug, timeout};
@@ -29,7 +27,7 @@ use tokio::sync::watch;
 /// The birth of this member's log, and whether the cluster knows another one.
 #[derive(Debug)]
 pub(crate) struct Birth {
-    own: u64,
+    pub(crate) own: u64,
     forgotten: watch::Sender<Option<String>>,
 }
 
@@ -65,21 +63,17 @@ impl Birth {
 
 impl Inner {
     /// What this member says of itself.
-    pub(crate) async fn hello(&self) -> Result<Bytes, String> {
+    pub(crate) async fn hello(&self, question: Bytes) -> Result<Bytes, String> {
+        let question = wire::decode_question(question).map_err(|error| error.to_string())?;
+        let seen = self.witness.of(question.member, question.birth);
         let initialized = self.raft.is_initialized().await.map_err(|error| error.to_string())?;
-        Ok(wire::encode_hello(&Hello { birth: self.birth.own, initialized }))
+        Ok(wire::encode_hello(&Hello::new(self.birth.own, initialized, seen)))
     }
 
     /// Asks members what they are; those that do not answer in time are left out.
     pub(crate) async fn ask_hello(&self, members: Vec<(MemberId, String)>) -> Vec<(u64, Hello)> {
         let limit = self.options.timing.election_min;
-        let ask = |(id, addr): (MemberId, String)| async move {
-            let peer = Peer { id, addr, lane: Lane::Control };
-            let reply = self.transport.call(&peer, Method::Hello, Bytes::new(), limit).await;
-            Some((id.0, wire::decode_hello(reply.ok()?).ok()?))
-        };
-        let asked: FuturesUnordered<_> = members.into_iter().map(ask).collect();
-        asked.filter_map(std::future::ready).collect().await
+        witness::ask(&*self.transport, &Question::default(), members, limit).await
     }
 
     /// The birth that the membership names for a member; `None` if there is no such member.

@@ -12,9 +12,11 @@ use crate::retention;
 use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, SnapshotTraffic, Sums, Traffic};
 use crate::state::{State, WeakState};
-use crate::storage::LogStore;
+use crate::storage::{LogStore, from_log};
 use crate::transport::Transport;
-use crate::types::{Node, Raft, TypeConfig};
+use crate::types::{Node, Raft, TypeConfig, log_id};
+use crate::wire::{Question, decode_membership, decode_vote};
+use crate::witness::{self, Extent, Witness};
 use openraft::async_runtime::WatchReceiver;
 use openraft::error::Fatal;
 use quorate_log::RaftLog;
@@ -64,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) raft: Raft,
     pub(crate) birth: Arc<Birth>,
+    pub(crate) witness: Arc<Witness>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: SharedClock,
     pub(crate) scratch: Scratch,
@@ -97,8 +100,10 @@ impl Consensus {
         })?;
         let (state, released) = State::new(parts.state);
         let (machine, applied) = StateMachine::new(state.clone(), scratch.clone());
-        let shared = state.downgrade();
+        let (shared, durable) = (state.downgrade(), machine.durable());
         let log = parts.log.clone();
+        refuse_a_log_set_back(&options, &log, &state, &*parts.transport).await?;
+        let witness = Arc::new(Witness::default());
         let birth = Arc::new(Birth::new(parts.log.birth()));
         let store = LogStore::new(parts.log, state);
         let book = Arc::new(Book::default());
@@ -111,6 +116,8 @@ impl Consensus {
             book: Arc::clone(&book),
             sums: sums.clone(),
             traffic: traffic.clone(),
+            witness: Arc::clone(&witness),
+            log: log.clone(),
             patience: options.request_timeout,
         };
         let raft = Raft::new(options.id.0, config, network, store, machine)
@@ -130,8 +137,9 @@ impl Consensus {
         let clock = Arc::clone(&parts.seams.clock);
         let (proposals, drive) = Proposals::new(raft.clone(), Arc::clone(&clock));
         tasks.spawn(drive);
-        let looking = retention::drive(raft.clone(), log, Arc::clone(&clock), options.retention);
-        tasks.spawn(looking);
+        let (keep, retention) = (options.keep_entries, options.retention);
+        let (raft_too, clock_too) = (raft.clone(), Arc::clone(&clock));
+        tasks.spawn(retention::drive(raft_too, log, clock_too, durable, keep, retention));
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
             let (reads, drive) = read_indexes(Arc::clone(&clock), inner.clone());
             tasks.spawn(drive);
@@ -141,6 +149,7 @@ impl Consensus {
                 options,
                 raft,
                 birth,
+                witness,
                 transport: parts.transport,
                 clock,
                 scratch,
@@ -269,6 +278,32 @@ impl Consensus {
     pub(crate) fn deadline(&self) -> Monotonic {
         self.inner.clock.now() + self.inner.options.request_timeout
     }
+}
+
+/// Asks the other members what they have seen of this one's log, if it has any; whoever does not
+/// answer soon is not waited for.
+async fn refuse_a_log_set_back(
+    options: &Options,
+    log: &RaftLog,
+    state: &State,
+    transport: &dyn Transport,
+) -> Result<(), Error> {
+    let vote = log.vote().map(decode_vote).transpose().map_err(start_error)?;
+    let applied = state.applied();
+    let applied_id = applied.index.map(|index| log_id(applied.term.0, index.0));
+    let last = log.state().last.map(from_log).max(applied_id);
+    let has = Extent { term: vote.map_or(0, |vote| vote.leader_id.term), last };
+    if has == Extent::default() {
+        return Ok(());
+    }
+    let members = decode_membership(&applied.membership).map_err(start_error)?;
+    let mut others: BTreeMap<MemberId, String> = options.peers.clone();
+    others.extend(members.nodes().map(|(id, node)| (MemberId(*id), node.addr.clone())));
+    others.remove(&options.id);
+    let question = Question { member: options.id.0, birth: log.birth() };
+    let limit = options.timing.election_min / 2;
+    let answers = witness::ask(transport, &question, others.into_iter().collect(), limit).await;
+    witness::judge(options.id, has, &answers)
 }
 
 /// Asks for read indexes as long as the member lives; does not keep it alive.

@@ -27,6 +27,19 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The log is less than what other members have seen this one acknowledge: its disk was set back
+    /// to an older copy.
+    #[error(
+        "member {member} must not start from a data directory that was set back: {reason}; its vote \
+         and its log cannot be trusted: remove the member and add a new one, with an id of its own and \
+         an empty directory"
+    )]
+    SetBack {
+        /// The member.
+        member: MemberId,
+        /// Who has seen what.
+        reason: String,
+    },
     /// The member met something that it must not go on after: a disk that failed, damage.
     #[error("member {member} takes no part any more: {reason}")]
     Ended {

@@ -11,7 +11,7 @@ use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, Sums, Traffic};
 use crate::wire::{
     Frame, decode_append, decode_append_reply, decode_held, decode_hello, decode_membership,
-    decode_offer, decode_payload, decode_reply, decode_transfer, decode_transfer_reply,
+    decode_offer, decode_payload, decode_question, decode_reply, decode_transfer, decode_transfer_reply,
     decode_vote, decode_vote_reply, decode_vote_request, encode_append, encode_membership,
     encode_offer, encode_payload, encode_vote, encode_vote_request,
 };
@@ -28,10 +28,10 @@ pub fn wire(data: &[u8]) {
         let again = decode_vote_request(encode_vote_request(&request, birth));
         assert_eq!(again.ok(), Some((birth, request)));
     }
-    if let Ok((birth, request)) = decode_append(bytes()) {
-        let again = decode_append(encode_append(&request, birth));
+    if let Ok((envelope, request)) = decode_append(bytes()) {
+        let again = decode_append(encode_append(&request, &envelope));
         let again = again.expect("what was read can be written");
-        assert_eq!(format!("{again:?}"), format!("{:?}", (birth, request)));
+        assert_eq!(format!("{again:?}"), format!("{:?}", (envelope, request)));
     }
     if let Ok(membership) = decode_membership(&bytes()) {
         assert_eq!(decode_membership(&encode_membership(&membership)).ok(), Some(membership));
@@ -47,6 +47,7 @@ pub fn wire(data: &[u8]) {
     }
     let _ = decode_reply(bytes());
     let _ = decode_hello(bytes());
+    let _ = decode_question(bytes());
     let _ = decode_transfer(bytes());
     let _ = decode_transfer_reply(bytes());
     let _ = decode_vote_reply(bytes());

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 impl Inbound for Consensus {
     async fn call(&self, method: Method, body: Bytes) -> Result<Bytes, String> {
         match method {
-            Method::Hello => self.inner.hello().await,
+            Method::Hello => self.inner.hello(body).await,
             Method::Append => self.serve_append(body).await,
             Method::Vote | Method::PreVote => self.serve_vote(method, body).await,
             Method::TransferLeader => {
@@ -52,12 +52,13 @@ impl Inbound for Consensus {
         &self,
         requests: BoxStream<'static, Bytes>,
     ) -> BoxStream<'static, Result<Bytes, String>> {
-        let birth = Arc::clone(&self.inner.birth);
+        let (birth, witness) = (Arc::clone(&self.inner.birth), Arc::clone(&self.inner.witness));
         let refused = Arc::new(Mutex::new(None));
         let refusal = Arc::clone(&refused);
         let decoded = requests.map(wire::decode_append).scan((), move |(), request| {
-            let request = request.map_err(text).and_then(|(wanted, request)| {
-                birth.admit(wanted)?;
+            let request = request.map_err(text).and_then(|(envelope, request)| {
+                birth.admit(envelope.birth)?;
+                witness.note_leader(&envelope, &request.vote);
                 Ok(request)
             });
             std::future::ready(match request {
@@ -108,8 +109,9 @@ pub fn decode_description(bytes: Bytes) -> Result<(ClusterId, Vec<ClusterMember>
 
 impl Consensus {
     async fn serve_append(&self, body: Bytes) -> Result<Bytes, String> {
-        let (wanted, request) = wire::decode_append(body).map_err(text)?;
-        self.inner.birth.admit(wanted)?;
+        let (envelope, request) = wire::decode_append(body).map_err(text)?;
+        self.inner.birth.admit(envelope.birth)?;
+        self.inner.witness.note_leader(&envelope, &request.vote);
         let prev = request.prev_log_id;
         let last: Option<LogId> = request.entries.last().map(|entry| entry.log_id).or(prev);
         let reply = self.inner.raft.append_entries(request).await.map_err(text)?;

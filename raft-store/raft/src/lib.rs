@@ -32,6 +32,7 @@ mod storage;
 mod transport;
 mod types;
 mod wire;
+mod witness;
 
 pub use alone::make_alone;
 pub use backup::{Restored, found, restore};

@@ -17,7 +17,8 @@ use quorate_mvcc::{Applied, ApplyEntry, EntryKind};
 use quorate_seams::{bug, spawn_blocking};
 use quorate_types::{LogIndex, Term};
 use std::io;
-use tokio::sync::watch;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
 
 /// Most entries and bytes in one batch of the state.
 const BATCH_ENTRIES: usize = 4096;
@@ -29,13 +30,19 @@ pub(crate) struct StateMachine {
     state: State,
     scratch: Scratch,
     applied: watch::Sender<Option<LogIndex>>,
+    durable: Arc<Notify>,
 }
 
 impl StateMachine {
     /// A state machine, and the index that it has applied.
     pub(crate) fn new(state: State, scratch: Scratch) -> (Self, watch::Receiver<Option<LogIndex>>) {
         let (applied, seen) = watch::channel(state.applied().index);
-        (Self { state, scratch, applied }, seen)
+        (Self { state, scratch, applied, durable: Arc::default() }, seen)
+    }
+
+    /// Told whenever the state has been made durable.
+    pub(crate) fn durable(&self) -> Arc<Notify> {
+        Arc::clone(&self.durable)
     }
 
     fn apply_batch(&self, batch: &mut Batch) -> Result<(), io::Error> {
@@ -137,7 +144,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Self::SnapshotBuilder {
-        Flush { state: self.state.clone() }
+        Flush { state: self.state.clone(), durable: self.durable() }
     }
 
     async fn install_snapshot(
@@ -184,6 +191,7 @@ fn install(state: &State, scratch: &Scratch, snapshot: SnapshotData) -> Result<A
 #[derive(Debug)]
 pub(crate) struct Flush {
     state: State,
+    durable: Arc<Notify>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for Flush {
@@ -203,6 +211,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Flush {
         flushed
             .ok_or_else(|| io::Error::other("flushing the state panicked"))?
             .map_err(io::Error::other)?;
+        self.durable.notify_one();
         let snapshot = SnapshotData::Live(self.state.clone());
         Ok(Snapshot { meta: snapshot_meta(&applied)?, snapshot })
     }

@@ -4,9 +4,11 @@ use crate::book::Book;
 use crate::machine::SnapshotData;
 use crate::scratch::Scratch;
 use crate::snapshot::{Outgoing, Sums, Traffic};
+use crate::storage::from_log;
 use crate::transport::{CallError, Lane, Method, Peer, Transport};
 use crate::types::{LogId, Node, Snapshot, TypeConfig, Vote};
-use crate::wire;
+use crate::wire::{self, Envelope};
+use crate::witness::{Extent, Witness};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt, future::BoxFuture};
@@ -17,9 +19,10 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
+use quorate_log::RaftLog;
 use quorate_seams::spawn_blocking;
 use quorate_types::MemberId;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Makes connections to other members.
@@ -30,6 +33,9 @@ pub(crate) struct Network {
     pub(crate) book: Arc<Book>,
     pub(crate) sums: Sums,
     pub(crate) traffic: Traffic,
+    pub(crate) witness: Arc<Witness>,
+    /// This member's log; to be looked at only.
+    pub(crate) log: RaftLog,
     /// How long the other end may take to say what it has of a snapshot.
     pub(crate) patience: Duration,
 }
@@ -37,6 +43,11 @@ pub(crate) struct Network {
 impl Network {
     fn link(&self, target: u64, node: &Node, lane: Lane) -> Link {
         Link { network: self.clone(), target, node: node.clone(), lane }
+    }
+
+    /// What goes with an append request for a log of some birth.
+    fn envelope(&self, birth: u64) -> Envelope {
+        Envelope { birth, from: self.log.birth(), durable: self.log.durable().map(from_log) }
     }
 }
 
@@ -120,9 +131,25 @@ async fn append_alone(
     request: AppendEntriesRequest<TypeConfig>,
     option: &RPCOption,
 ) -> Rpc<StreamAppendResult<TypeConfig>> {
-    let reply =
-        link.call(Method::Append, wire::encode_append(&request, link.birth()), option).await?;
-    wire::decode_append_reply(reply).map_err(|error| wire_error(&error))
+    let birth = link.birth();
+    let body = wire::encode_append(&request, &link.network.envelope(birth));
+    let reply = link.call(Method::Append, body, option).await?;
+    let reply = wire::decode_append_reply(reply).map_err(|error| wire_error(&error))?;
+    note_follower(&link.network.witness, link.target, birth, &request.vote, &reply);
+    Ok(reply)
+}
+
+/// Notes what a follower has acknowledged to the leader with this vote.
+fn note_follower(
+    witness: &Witness,
+    target: u64,
+    birth: u64,
+    vote: &Vote,
+    reply: &StreamAppendResult<TypeConfig>,
+) {
+    if let Ok(last @ Some(_)) = reply {
+        witness.note(target, birth, Extent { term: vote.leader_id.term, last: *last });
+    }
 }
 
 impl RaftNetworkV2<TypeConfig> for Link {
@@ -158,15 +185,27 @@ impl RaftNetworkV2<TypeConfig> for Link {
             });
             return std::future::ready(Ok(replies.boxed())).boxed();
         }
-        let (book, target, node) = (Arc::clone(&self.network.book), self.target, self.node.clone());
-        let encode = move |request| wire::encode_append(&request, book.find(target, &node).birth);
+        let (network, target, node) = (self.network.clone(), self.target, self.node.clone());
+        // Every request of a stream is of one leader, and for one log.
+        let sent = Arc::new(OnceLock::new());
+        let noted = Arc::clone(&sent);
+        let encode = move |request: AppendEntriesRequest<TypeConfig>| {
+            let birth = network.book.find(target, &node).birth;
+            sent.get_or_init(|| (birth, request.vote));
+            wire::encode_append(&request, &network.envelope(birth))
+        };
         let requests = input.map(encode).boxed();
         async move {
             let replies = self.network.transport.append(&self.peer(self.lane), requests).await;
             let replies = replies.map_err(|error| rpc_error(&error))?;
-            let decoded = replies.map(|reply| {
+            let witness = &self.network.witness;
+            let decoded = replies.map(move |reply| {
                 let reply = reply.map_err(|error| rpc_error(&error))?;
-                wire::decode_append_reply(reply).map_err(|error| wire_error(&error))
+                let reply = wire::decode_append_reply(reply).map_err(|error| wire_error(&error))?;
+                if let Some((birth, vote)) = noted.get() {
+                    note_follower(witness, target, *birth, vote, &reply);
+                }
+                Ok(reply)
             });
             Ok(decoded.boxed())
         }
@@ -178,9 +217,15 @@ impl RaftNetworkV2<TypeConfig> for Link {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Rpc<VoteResponse<TypeConfig>> {
-        let body = wire::encode_vote_request(&request, self.birth());
+        let birth = self.birth();
+        let body = wire::encode_vote_request(&request, birth);
         let reply = self.call(Method::Vote, body, &option).await?;
-        wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))
+        let reply = wire::decode_vote_reply(reply).map_err(|error| wire_error(&error))?;
+        if reply.vote_granted {
+            let voted = Extent { term: request.vote.leader_id.term, last: None };
+            self.network.witness.note(self.target, birth, voted);
+        }
+        Ok(reply)
     }
 
     async fn pre_vote(

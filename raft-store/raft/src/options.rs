@@ -93,8 +93,8 @@ impl Options {
             max_payload_entries: 2048,
             replication_lag_threshold: self.snapshot_after.saturating_add(self.keep_entries),
             snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_after),
-            max_in_snapshot_log_to_keep: self.keep_entries,
-            purge_batch_size: (self.keep_entries / 16).max(1),
+            // Purged by `retention`.
+            max_in_snapshot_log_to_keep: u64::MAX,
             enable_pre_vote: Some(true),
             // A learner may begin anew from an empty directory; voters that do are refused, see
             // `births`. A leader must survive both.

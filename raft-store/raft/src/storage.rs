@@ -98,7 +98,7 @@ fn to_log(id: &LogId) -> quorate_log::LogId {
     quorate_log::LogId { term: Term(id.leader_id.term), index: LogIndex(id.index) }
 }
 
-fn from_log(id: quorate_log::LogId) -> LogId {
+pub(crate) fn from_log(id: quorate_log::LogId) -> LogId {
     log_id(id.term.0, id.index.0)
 }
 

@@ -13,12 +13,14 @@ mod snapshot;
 mod vote;
 
 pub(crate) use append::{
-    decode_append, decode_append_reply, encode_append, encode_append_reply, unary_append_reply,
+    Envelope, decode_append, decode_append_reply, encode_append, encode_append_reply, unary_append_reply,
 };
 pub(crate) use entry::{
     LogIdMsg, decode_membership, decode_payload, encode_membership, encode_payload,
 };
-pub(crate) use hello::{Hello, decode_hello, encode_hello};
+pub(crate) use hello::{
+    Hello, Question, decode_hello, decode_question, encode_hello, encode_question,
+};
 pub(crate) use leader::{decode_reply, encode_reply};
 pub(crate) use membership::{
     decode_change, decode_changed, decode_description, encode_change, encode_changed,

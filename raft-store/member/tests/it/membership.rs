@@ -165,6 +165,66 @@ async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_whose_directory_was_set_back_does_not_start() {
+    let root = tempfile::tempdir().unwrap();
+    let addresses = free_addresses(3);
+    let mut members = Vec::new();
+    for id in 1..=3 {
+        members.push(start(options(root.path(), id, &addresses)).await);
+    }
+    let mut members = leader_first(members).await;
+    eventually("the cluster knows the logs of its voters", async || {
+        members.iter().all(|it| members.iter().all(|of| it.recognises(of.id())))
+    })
+    .await;
+    let id = members[2].id();
+    // The leader has seen what it acknowledged; when it led itself, the followers have.
+    for leads in [false, true] {
+        let place = members.iter().position(|it| it.id() == id).unwrap();
+        let dir = root.path().join(format!("member-{id}"));
+        let copy = root.path().join(format!("copy-{id}"));
+        members[place].kill().await;
+        copy_dir(&dir, &copy);
+        members[place] = start(options(root.path(), id.0, &addresses)).await;
+        eventually("it leads, if it is to", async || {
+            members = leader_first(std::mem::take(&mut members)).await;
+            let done = (members[0].id() == id) == leads;
+            if !done {
+                members[0].transfer_leadership(if leads { id } else { members[1].id() }).await;
+            }
+            done
+        })
+        .await;
+        let place = members.iter().position(|it| it.id() == id).unwrap();
+        let revision = put_many(&members[1], "seen", 20).await;
+        same_state(&members.iter().collect::<Vec<_>>(), revision).await;
+        members[place].kill().await;
+        let whole = root.path().join(format!("whole-{id}"));
+        std::fs::rename(&dir, &whole).unwrap();
+        std::fs::rename(&copy, &dir).unwrap();
+        let refused = Member::start(options(root.path(), id.0, &addresses), Seams::system()).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("set back") && refused.contains("has seen it"), "{refused}");
+        std::fs::remove_dir_all(&dir).unwrap();
+        std::fs::rename(&whole, &dir).unwrap();
+        members[place] = start(options(root.path(), id.0, &addresses)).await;
+        members = leader_first(members).await;
+    }
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_that_cannot_be_right_are_refused_from_every_member() {
     let root = tempfile::tempdir().unwrap();
     let members = leader_first(cluster(root.path().to_owned(), 3).await).await;

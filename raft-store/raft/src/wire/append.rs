@@ -23,6 +23,23 @@ struct AppendMsg {
     /// The birth of the log that the request is for; 0 for any.
     #[prost(fixed64, tag = "5")]
     birth: u64,
+    /// The birth of the sender's log; 0 when nobody said.
+    #[prost(fixed64, tag = "6")]
+    from: u64,
+    /// The last entry that is durable in the sender's log.
+    #[prost(message, optional, tag = "7")]
+    durable: Option<LogIdMsg>,
+}
+
+/// What goes with an append request: whom it is for, and what the sender has itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    /// The birth of the log that the request is for; 0 for any.
+    pub(crate) birth: u64,
+    /// The birth of the sender's log; 0 when nobody said.
+    pub(crate) from: u64,
+    /// The last entry that is durable in the sender's log.
+    pub(crate) durable: Option<LogId>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -35,7 +52,10 @@ struct EntryMsg {
     payload: Bytes,
 }
 
-pub(crate) fn encode_append(request: &AppendEntriesRequest<TypeConfig>, birth: u64) -> Bytes {
+pub(crate) fn encode_append(
+    request: &AppendEntriesRequest<TypeConfig>,
+    envelope: &Envelope,
+) -> Bytes {
     let entry = |entry: &Entry| EntryMsg {
         term: entry.log_id.leader_id.term,
         index: entry.log_id.index,
@@ -46,16 +66,20 @@ pub(crate) fn encode_append(request: &AppendEntriesRequest<TypeConfig>, birth: u
         prev: request.prev_log_id.as_ref().map(LogIdMsg::from),
         commit: request.leader_commit.as_ref().map(LogIdMsg::from),
         entries: request.entries.iter().map(entry).collect(),
-        birth,
+        birth: envelope.birth,
+        from: envelope.from,
+        durable: envelope.durable.as_ref().map(LogIdMsg::from),
     })
 }
 
-/// Decodes an append request and the birth that it is for; payloads are copied out, so that no entry that is kept keeps a
-/// receive buffer of the network alive.
+/// Decodes an append request and what goes with it; payloads are copied out, so that no entry that is
+/// kept keeps a receive buffer of the network alive.
 pub(crate) fn decode_append(
     bytes: Bytes,
-) -> Result<(u64, AppendEntriesRequest<TypeConfig>), WireError> {
+) -> Result<(Envelope, AppendEntriesRequest<TypeConfig>), WireError> {
     let message: AppendMsg = decode("append request", bytes)?;
+    let durable = message.durable.map(LogId::from);
+    let envelope = Envelope { birth: message.birth, from: message.from, durable };
     let entry = |entry: EntryMsg| {
         let payload = decode_payload(&Bytes::copy_from_slice(&entry.payload))?;
         Ok(Entry::new(log_id(entry.term, entry.index), payload))
@@ -66,7 +90,7 @@ pub(crate) fn decode_append(
         leader_commit: message.commit.map(LogId::from),
         entries: message.entries.into_iter().map(entry).collect::<Result<_, WireError>>()?,
     };
-    Ok((message.birth, request))
+    Ok((envelope, request))
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]

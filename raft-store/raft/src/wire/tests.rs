@@ -1,4 +1,5 @@
 use super::*;
+use crate::witness::Extent;
 use crate::types::{Membership, Node, Payload, Proposal, StoredMembership, Vote, log_id};
 use openraft::raft::{AppendEntriesRequest, StreamAppendError, VoteRequest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,8 +55,11 @@ fn appends_and_replies_survive_the_round_trip() {
         leader_commit: None,
         entries: vec![entry(1, Payload::Blank), entry(2, Payload::Normal(Proposal::of(b"x")))],
     };
-    let (birth, decoded) = decode_append(encode_append(&request, 5)).unwrap();
-    assert_eq!(birth, 5);
+    for durable in [None, Some(log_id(2, 2))] {
+        let envelope = Envelope { birth: 5, from: 6, durable };
+        assert_eq!(decode_append(encode_append(&request, &envelope)).unwrap().0, envelope);
+    }
+    let (_, decoded) = decode_append(encode_append(&request, &Envelope::default())).unwrap();
     assert_eq!(decoded.vote, request.vote);
     assert_eq!(decoded.prev_log_id, request.prev_log_id);
     assert_eq!(decoded.leader_commit, None);
@@ -67,6 +71,19 @@ fn appends_and_replies_survive_the_round_trip() {
         Err(StreamAppendError::HigherVote(Vote::new(9, 3))),
     ] {
         assert_eq!(decode_append_reply(encode_append_reply(&reply)).unwrap(), reply);
+    }
+}
+
+#[test]
+fn what_members_say_of_each_other_survives_the_round_trip() {
+    let question = Question { member: 3, birth: 8 };
+    assert_eq!(decode_question(encode_question(&question)).unwrap(), question);
+    assert_eq!(decode_question(Bytes::new()).unwrap(), Question::default());
+    let extents = [None, Some(Some(log_id(2, 9))), Some(None)];
+    for seen in extents.map(|last| last.map(|last| Extent { term: 4, last })) {
+        let hello = Hello::new(7, true, seen);
+        let decoded = decode_hello(encode_hello(&hello)).unwrap();
+        assert_eq!((decoded.birth, decoded.initialized, decoded.seen()), (7, true, seen));
     }
 }
 
