@@ -398,7 +398,8 @@ impl Chaos {
     async fn set_back(&self) {
         let cluster = &self.cluster;
         for _ in 0..60 {
-            if self.active.load(Ordering::Relaxed) == 1 && !cluster.changing.load(Ordering::Relaxed) {
+            if self.active.load(Ordering::Relaxed) == 1 && !cluster.changing.load(Ordering::Relaxed)
+            {
                 break;
             }
             cluster.clock.sleep(ms(50)).await;

@@ -302,9 +302,7 @@ impl Cluster {
             Err(Failure::SetBack(_)) if node.set_back => node.health = Health::Lost,
             // The harness takes it down and tries again once the disk is well.
             Err(_) if node.ailing || node.rotten => node.health = Health::Starting,
-            Err(
-                Failure::Damaged(reason) | Failure::SetBack(reason) | Failure::Other(reason),
-            ) => {
+            Err(Failure::Damaged(reason) | Failure::SetBack(reason) | Failure::Other(reason)) => {
                 node.health = Health::Starting;
                 drop(nodes);
                 self.findings.violation(format!("member {id} cannot start: {reason}"));

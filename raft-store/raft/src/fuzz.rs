@@ -11,9 +11,9 @@ use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, Sums, Traffic};
 use crate::wire::{
     Frame, decode_append, decode_append_reply, decode_held, decode_hello, decode_membership,
-    decode_offer, decode_payload, decode_question, decode_reply, decode_transfer, decode_transfer_reply,
-    decode_vote, decode_vote_reply, decode_vote_request, encode_append, encode_membership,
-    encode_offer, encode_payload, encode_vote, encode_vote_request,
+    decode_offer, decode_payload, decode_question, decode_reply, decode_transfer,
+    decode_transfer_reply, decode_vote, decode_vote_reply, decode_vote_request, encode_append,
+    encode_membership, encode_offer, encode_payload, encode_vote, encode_vote_request,
 };
 use bytes::Bytes;
 use std::path::Path;

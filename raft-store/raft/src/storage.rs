@@ -26,7 +26,7 @@ const READ_BYTES: usize = 4 * 1024 * 1024;
 /// wait for the disk. Reads further back leave the async threads.
 const TAIL_ENTRIES: u64 = 1024;
 
-/// The log as openraft sees it; also its own reader.
+/// The log as openraft sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct LogStore {
     log: RaftLog,
@@ -37,7 +37,16 @@ impl LogStore {
     pub(crate) fn new(log: RaftLog, state: State) -> Self {
         Self { log, state }
     }
+}
 
+/// Reads the log. It has no share in the state: streams to other members hold readers for as long as
+/// a slow connection takes to end, and nobody is to wait for that.
+#[derive(Clone, Debug)]
+pub(crate) struct LogReader {
+    log: RaftLog,
+}
+
+impl LogReader {
     /// The part of a range that the log holds.
     fn held(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
         let state = self.log.state();
@@ -118,7 +127,7 @@ fn completion() -> (Done, impl Future<Output = Result<(), io::Error>>) {
     (callback, wait)
 }
 
-impl RaftLogReader<TypeConfig> for LogStore {
+impl RaftLogReader<TypeConfig> for LogReader {
     async fn try_get_log_entries<RB>(&mut self, range: RB) -> Result<Vec<Entry>, io::Error>
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
@@ -146,16 +155,16 @@ impl RaftLogReader<TypeConfig> for LogStore {
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
         use futures::{StreamExt, TryStreamExt, stream};
-        let store = self.clone();
+        let reader = self.clone();
         let held = self.held(&range);
         let chunks = stream::try_unfold(held.start, move |at| {
-            let store = store.clone();
+            let reader = reader.clone();
             let end = held.end;
             async move {
                 if at >= end {
                     return Ok::<_, io::Error>(None);
                 }
-                let entries = store.read(at..end, READ_BYTES).await?;
+                let entries = reader.read(at..end, READ_BYTES).await?;
                 let next = entries.last().map_or(end, |entry| entry.log_id.index + 1);
                 Ok(Some((stream::iter(entries.into_iter().map(Ok)), next)))
             }
@@ -185,7 +194,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
 }
 
 impl RaftLogStorage<TypeConfig> for LogStore {
-    type LogReader = Self;
+    type LogReader = LogReader;
 
     async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
         let state = self.log.state();
@@ -195,8 +204,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         })
     }
 
-    async fn get_log_reader(&mut self) -> Self::LogReader {
-        self.clone()
+    async fn get_log_reader(&mut self) -> LogReader {
+        LogReader { log: self.log.clone() }
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {

@@ -13,7 +13,8 @@ mod snapshot;
 mod vote;
 
 pub(crate) use append::{
-    Envelope, decode_append, decode_append_reply, encode_append, encode_append_reply, unary_append_reply,
+    Envelope, decode_append, decode_append_reply, encode_append, encode_append_reply,
+    unary_append_reply,
 };
 pub(crate) use entry::{
     LogIdMsg, decode_membership, decode_payload, encode_membership, encode_payload,

@@ -9,19 +9,24 @@ use crate::tls::ClientTls;
 use crate::{CONNECTION_WINDOW, MAX_MESSAGE_BYTES, STREAM_WINDOW};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::{BoxFuture, Either, select};
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use quorate_raft::{CallError, ClusterMember, Lane, Method, Peer, Transport, decode_description};
 use quorate_seams::{SharedClock, timeout};
 use quorate_types::{ClusterId, MemberId};
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::watch;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
+
+/// Why a stream ended when this member stopped.
+const DISCONNECTED: &str = "this member has stopped";
 
 /// When a silent connection is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,8 @@ pub struct GrpcTransport {
     keep_alive: KeepAlive,
     tls: Option<Arc<ClientTls>>,
     links: Mutex<HashMap<(MemberId, Lane), (String, Channel)>>,
+    /// A change ends every stream of requests.
+    ended: watch::Sender<()>,
 }
 
 type Client = PeerClient<Channel>;
@@ -48,7 +55,14 @@ impl GrpcTransport {
     /// A transport for calls by a member.
     #[must_use]
     pub fn new(identity: Identity, clock: SharedClock, keep_alive: KeepAlive) -> Self {
-        Self { identity, clock, keep_alive, tls: None, links: Mutex::default() }
+        Self {
+            identity,
+            clock,
+            keep_alive,
+            tls: None,
+            links: Mutex::default(),
+            ended: watch::Sender::new(()),
+        }
     }
 
     /// With what members are called whose addresses are encrypted URLs.
@@ -58,9 +72,17 @@ impl GrpcTransport {
         self
     }
 
-    /// Forgets every connection; they close once the calls on them have ended.
+    /// Ends every stream of requests and forgets every connection; they close once the calls on them
+    /// have ended.
     pub fn disconnect(&self) {
+        self.ended.send_replace(());
         self.links.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Completes with the next [`GrpcTransport::disconnect`].
+    fn ended(&self) -> BoxFuture<'static, ()> {
+        let mut ended = self.ended.subscribe();
+        async move { drop(ended.changed().await) }.boxed()
     }
 
     fn client(&self, to: &Peer) -> Result<Client, CallError> {
@@ -184,10 +206,16 @@ impl Transport for GrpcTransport {
         requests: BoxStream<'static, Bytes>,
     ) -> Result<BoxStream<'static, Result<Bytes, CallError>>, CallError> {
         let mut client = self.client(to)?;
-        let replies = client.append(self.marked(to, Frames(requests))).await;
+        let ended = self.ended();
+        let opening = client.append(self.marked(to, Frames(requests)));
+        let Either::Left((replies, ended)) = select(pin!(opening), ended).await else {
+            let reason = DISCONNECTED.to_owned();
+            return Err(CallError::Lost { peer: to.to_string(), reason });
+        };
         let replies = replies.map_err(|status| call_error(to, &status))?.into_inner();
         let to = to.clone();
         Ok(replies
+            .take_until(ended)
             .map(move |reply| match reply {
                 Ok(frame) => Ok(frame.body),
                 Err(status) => Err(call_error(&to, &status)),
@@ -201,9 +229,14 @@ impl Transport for GrpcTransport {
         frames: BoxStream<'static, Bytes>,
     ) -> Result<Bytes, CallError> {
         let mut client = self.client(to)?;
-        match client.snapshot(self.marked(to, Frames(frames))).await {
-            Ok(reply) => Ok(reply.into_inner().body),
-            Err(status) => Err(call_error(to, &status)),
+        let sending = client.snapshot(self.marked(to, Frames(frames)));
+        match select(pin!(sending), self.ended()).await {
+            Either::Left((Ok(reply), _)) => Ok(reply.into_inner().body),
+            Either::Left((Err(status), _)) => Err(call_error(to, &status)),
+            Either::Right(_) => {
+                let reason = DISCONNECTED.to_owned();
+                Err(CallError::Lost { peer: to.to_string(), reason })
+            }
         }
     }
 }

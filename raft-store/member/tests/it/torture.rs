@@ -40,6 +40,8 @@ pub(crate) fn asked_for(name: &str, default: usize) -> usize {
 enum Outcome {
     NotReached,
     WentOn,
+    /// It cannot get the snapshot that it lacks, says that it is not ready, and tries on.
+    Behind,
     /// With this last line on standard error, so long after the fault.
     Ended(String, Duration),
     Killed,
@@ -91,10 +93,11 @@ async fn torture(members: usize, cycles: usize, stream: u64) {
         _ => None,
     });
     println!(
-        "{members} members, {cycles} faults in {:?}: {} went on, {} ended (the slowest after {:?}), \
-         {} killed, {} not reached; {}",
+        "{members} members, {cycles} faults in {:?}: {} went on, {} stayed behind, {} ended (the slowest \
+         after {:?}), {} killed, {} not reached; {}",
         clock.now() - begin,
         count(|outcome| *outcome == Outcome::WentOn),
+        count(|outcome| *outcome == Outcome::Behind),
         count(|outcome| matches!(outcome, Outcome::Ended(..))),
         slowest.max().unwrap_or_default(),
         count(|outcome| *outcome == Outcome::Killed),
@@ -175,6 +178,9 @@ impl Cycle<'_> {
         let fired = clock.now();
         if self.plan.ends != Ends::Must && matches!(member.ask("ready").await, Answer::Done(_)) {
             return Outcome::WentOn;
+        }
+        if self.plan.keeps_away() && member.ended().await.is_none() {
+            return Outcome::Behind;
         }
         let mut found = None;
         eventually("the member ends after the fault", async || {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::witness::Extent;
 use crate::types::{Membership, Node, Payload, Proposal, StoredMembership, Vote, log_id};
+use crate::witness::Extent;
 use openraft::raft::{AppendEntriesRequest, StreamAppendError, VoteRequest};
 use std::collections::{BTreeMap, BTreeSet};
 

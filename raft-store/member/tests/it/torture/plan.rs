@@ -115,6 +115,11 @@ impl Plan {
         self.deed == "kill" || self.deed == "late"
     }
 
+    /// Whether no snapshot can arrive as long as the fault lasts.
+    pub(super) fn keeps_away(&self) -> bool {
+        self.role == Role::Receiver && self.times == 0 && self.ends == Ends::May
+    }
+
     /// Whether a last line names the cause.
     pub(super) fn explains(&self, line: &str) -> bool {
         let cause = match &*self.deed {
