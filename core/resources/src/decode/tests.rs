@@ -122,7 +122,7 @@ proptest::proptest! {
                 children.push(value);
                 json!({ "children": children })
             } else {
-                json!({ "named": { name.as_str(): value, "zz": {} } })
+                json!({ "named": { name.as_str(): value, "sibling": {} } })
             };
         }
         for (in_list, index, name) in &steps {
