@@ -88,7 +88,7 @@ fn work(next: &AtomicU64, end: u64, total: &Mutex<(Counts, Vec<u64>)>, hashes: b
         let report = quorate_sim::run(seed);
         let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         total.0 = total.0.plus(report.counts);
-        if seed % PROGRESS == 0 {
+        if seed.is_multiple_of(PROGRESS) {
             eprintln!("at seed {seed} of {}, {} failed", end - 1, total.1.len());
         }
         if hashes {
