@@ -51,12 +51,25 @@ impl MaintenanceService {
         store.require_named().map_err(status)
     }
 
-    async fn disarm(&self, member: u64, kind: i32) -> Result<Vec<Alarm>, Status> {
-        if kind != i32::from(pb::AlarmType::Nospace) {
-            return self.0.member.alarms().await.map_err(status);
+    /// Raises or disarms an alarm; gives it, or nothing if there was nothing to disarm.
+    async fn change(&self, request: &pb::AlarmRequest, raise: bool) -> Result<Vec<Alarm>, Status> {
+        let alarm = Alarm { member: MemberId(request.member_id), kind: AlarmKind::NoSpace };
+        let known = request.alarm == i32::from(pb::AlarmType::Nospace);
+        let member = &self.0.member;
+        match raise {
+            true if known => {
+                member.raise(alarm).await.map_err(status)?;
+                Ok(vec![alarm])
+            }
+            true => Err(Status::unimplemented("etcdserver: only NOSPACE can be raised by request")),
+            false => {
+                let raised = known && member.alarms().await.map_err(status)?.contains(&alarm);
+                if raised {
+                    member.disarm(alarm).await.map_err(status)?;
+                }
+                Ok(Vec::from_iter(raised.then_some(alarm)))
+            }
         }
-        let alarm = Alarm { member: MemberId(member), kind: AlarmKind::NoSpace };
-        self.0.member.disarm(alarm).await.map_err(status)
     }
 }
 
@@ -75,10 +88,9 @@ impl Maintenance for MaintenanceService {
         let request = request.into_inner();
         let alarms = match AlarmAction::try_from(request.action) {
             Ok(AlarmAction::Get) => self.0.member.alarms().await.map_err(status)?,
-            Ok(AlarmAction::Deactivate) => self.disarm(request.member_id, request.alarm).await?,
-            Ok(AlarmAction::Activate) | Err(_) => {
-                return Err(Status::unimplemented("etcdserver: alarms raise themselves"));
-            }
+            Ok(AlarmAction::Activate) => self.change(&request, true).await?,
+            Ok(AlarmAction::Deactivate) => self.change(&request, false).await?,
+            Err(_) => Vec::new(),
         };
         let alarms = alarms.iter().map(wire_alarm).collect();
         Ok(Response::new(pb::AlarmResponse { header: Some(self.0.header_now()), alarms }))

@@ -90,6 +90,14 @@ impl Member {
         self.core().alarms().await
     }
 
+    /// As [`Core::raise`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn raise(&self, alarm: Alarm) -> Result<Vec<Alarm>, Error> {
+        self.core().raise(alarm).await
+    }
+
     /// As [`Core::disarm`].
     ///
     /// # Errors

@@ -45,13 +45,25 @@ impl Core {
         Ok(self.inner.state()?.alarms())
     }
 
+    /// Raises an alarm, for whatever member, and gives all that are raised then.
+    ///
+    /// # Errors
+    /// As for [`quorate_store::Store::txn`].
+    pub async fn raise(&self, alarm: Alarm) -> Result<Vec<Alarm>, Error> {
+        self.change_alarm(true, alarm).await
+    }
+
     /// Disarms an alarm, raised or not, and gives those that remain. A member that is still over its
     /// quota raises its alarm again with the next write that reaches it.
     ///
     /// # Errors
     /// As for [`quorate_store::Store::txn`].
     pub async fn disarm(&self, alarm: Alarm) -> Result<Vec<Alarm>, Error> {
-        match self.inner.propose(&Command::Alarm { raise: false, alarm }).await? {
+        self.change_alarm(false, alarm).await
+    }
+
+    async fn change_alarm(&self, raise: bool, alarm: Alarm) -> Result<Vec<Alarm>, Error> {
+        match self.inner.propose(&Command::Alarm { raise, alarm }).await? {
             Reply::Alarms(alarms) => Ok(alarms),
             other => Err(unexpected(&other)),
         }

@@ -130,3 +130,28 @@ async fn stopping_the_server_breaks_open_streams_and_frees_the_port() {
     assert!(replies.next().await.is_none_or(|reply| reply.is_err()));
     Listener::bind(addr).await.unwrap();
 }
+
+#[tokio::test]
+async fn disconnecting_ends_streams_that_are_open_and_those_that_are_being_opened() {
+    let (_server, addr) = serve().await;
+    let caller = caller(7);
+    let endless = || stream::once(async { Bytes::from_static(b"one") }).chain(stream::pending());
+    let mut open = caller.append(&peer(2, addr), endless().boxed()).await.unwrap();
+    assert_eq!(open.next().await.unwrap().unwrap(), "one");
+    let to = peer(2, addr);
+    let sending = caller.snapshot(&to, endless().boxed());
+    // Connections to it are taken by the kernel, and nobody answers on them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = Peer { lane: Lane::Append, ..peer(2, silent.local_addr().unwrap()) };
+    let opening = caller.append(&nowhere, endless().boxed());
+    let disconnecting = async {
+        tokio::task::yield_now().await;
+        caller.disconnect();
+    };
+    let (sent, opened, ()) = futures::join!(sending, opening, disconnecting);
+    assert!(
+        matches!(&sent, Err(error @ CallError::Lost { .. }) if error.to_string().contains("has stopped"))
+    );
+    assert!(matches!(opened.err(), Some(CallError::Lost { .. })));
+    assert!(open.next().await.is_none());
+}

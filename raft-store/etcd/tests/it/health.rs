@@ -71,6 +71,30 @@ async fn an_alarm_makes_it_unhealthy_unless_it_is_excluded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_is_raised_and_disarmed_by_request_and_told_by_what_it_changed() {
+    use quorate_etcd::proto::etcdserverpb::alarm_request::AlarmAction;
+    use quorate_etcd::proto::etcdserverpb::maintenance_client::MaintenanceClient;
+    use quorate_etcd::proto::etcdserverpb::{AlarmRequest, AlarmType};
+    let own = Own::start().await;
+    let ask = async |action: AlarmAction, alarm: AlarmType| {
+        let request = AlarmRequest { action: action.into(), member_id: 9, alarm: alarm.into() };
+        let told = MaintenanceClient::new(own.channel.clone()).alarm(request).await.unwrap();
+        let told = told.into_inner().alarms;
+        told.iter().map(|alarm| (alarm.member_id, alarm.alarm())).collect::<Vec<_>>()
+    };
+    let raised = [(9, AlarmType::Nospace)];
+    assert_eq!(ask(AlarmAction::Deactivate, AlarmType::Nospace).await, []);
+    assert_eq!(ask(AlarmAction::Activate, AlarmType::Nospace).await, raised);
+    assert_eq!(get(own.addr, "/health").await.status, 503);
+    assert_eq!(ask(AlarmAction::Deactivate, AlarmType::Corrupt).await, []);
+    assert_eq!(ask(AlarmAction::Get, AlarmType::None).await, raised);
+    assert_eq!(ask(AlarmAction::Deactivate, AlarmType::Nospace).await, raised);
+    assert_eq!(ask(AlarmAction::Get, AlarmType::None).await, []);
+    assert_eq!(get(own.addr, "/health").await.status, 200);
+    own.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_version_is_told_everywhere() {
     let mut services = ServerOptions::default();
     services.version = "3.4.23".to_owned();
