@@ -6,7 +6,7 @@ use crate::net::{Weather, host_of};
 use quorate_seams::disk::Disk;
 use quorate_seams::{Crash, Latency, SharedRandom, SimDisk, spawn_detached};
 use quorate_store::Store;
-use quorate_types::MemberId;
+use quorate_types::{LogIndex, MemberId};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -397,18 +397,13 @@ impl Chaos {
     /// between is missed only by those who saw it, and they run: nothing else goes wrong meanwhile.
     async fn set_back(&self) {
         let cluster = &self.cluster;
-        for _ in 0..60 {
-            if self.active.load(Ordering::Relaxed) == 1 && !cluster.changing.load(Ordering::Relaxed)
-            {
-                break;
-            }
-            cluster.clock.sleep(ms(50)).await;
-        }
         let all_up = || cluster.with_health(Health::Up) == cluster.ids();
-        let quiet = self.active.load(Ordering::Relaxed) == 1
-            && !cluster.changing.load(Ordering::Relaxed)
-            && all_up()
-            && cluster.can_spare_one();
+        let quiet = || {
+            self.active.load(Ordering::Relaxed) == 1
+                && !cluster.changing.load(Ordering::Relaxed)
+                && all_up()
+        };
+        let quiet = self.until(ms(3000), quiet).await && cluster.can_spare_one();
         let Some(id) = self.victim().filter(|_| quiet) else { return };
         let mut cores = cluster.ids().into_iter().filter_map(|it| cluster.core(it));
         let known = cores.all(|(core, _)| core.consensus().recognises(id));
@@ -416,12 +411,17 @@ impl Chaos {
         if !known || !voter {
             return;
         }
+        let voters = || cluster.core(id).map(|(core, _)| core.consensus().voters());
+        let belong = || (cluster.ids(), voters());
+        let belonged = belong();
         let Some(copy) = cluster.copy(id) else { return };
         self.wait(50, 900).await;
         let Some(reached) = cluster.copy(id).map(|copy| copy.last) else { return };
-        // The others hear of it with the next heartbeat, at the latest.
-        cluster.clock.sleep(cluster.plan.timing.heartbeat * 4).await;
-        if !all_up() {
+        if !self.until(ms(3000), || self.is_witnessed(id, reached)).await || !all_up() {
+            return;
+        }
+        // The copy does not know of members that came since, who may be all that saw what it lacks.
+        if belong() != belonged {
             return;
         }
         cluster.take_down(id, self.kind());
@@ -430,14 +430,27 @@ impl Chaos {
         self.wait(5, 300).await;
         self.restarts.fetch_add(1, Ordering::Relaxed);
         cluster.start(id);
-        for _ in 0..100 {
-            cluster.clock.sleep(ms(20)).await;
-            let started =
-                cluster.nodes().get(&id).is_none_or(|node| node.health != Health::Starting);
-            if started {
-                return;
+        let health = || cluster.nodes().get(&id).map(|node| node.health);
+        self.until(ms(3000), || health() != Some(Health::Starting)).await;
+    }
+
+    /// Whether another member has seen so much of a member's log.
+    fn is_witnessed(&self, id: MemberId, reached: LogIndex) -> bool {
+        let others = self.cluster.ids().into_iter().filter(|other| *other != id);
+        let mut cores = others.filter_map(|other| self.cluster.core(other));
+        cores.any(|(core, _)| core.consensus().seen_of(id) >= Some(reached))
+    }
+
+    /// Waits until a condition holds; false if it does not within a time.
+    async fn until(&self, patience: Duration, holds: impl Fn() -> bool) -> bool {
+        let ends = self.cluster.control.now() + patience;
+        while !holds() {
+            if self.cluster.control.now() >= ends {
+                return false;
             }
+            self.cluster.clock.sleep(ms(20)).await;
         }
+        true
     }
 
     /// Ends every fault and starts whoever can be started.

@@ -11,13 +11,16 @@ use quorate_member::Core;
 use quorate_seams::{SharedRandom, timeout};
 use quorate_store::{
     Certainty, Compare, CompareOp, CompareTarget, Error, KeyRange, Op, OpResponse, PutOp,
-    RangeRequest, Store, Txn,
+    RangeRequest, RequestId, Store, Txn,
 };
 use quorate_types::{LeaseId, MemberId, Revision};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+/// How often a request of unknown outcome that has a name is sent again.
+const REPEATS: u64 = 3;
 
 /// One client.
 pub(crate) struct Client {
@@ -76,13 +79,31 @@ impl Client {
             let number = self.history.next_number();
             let request = self.request(number);
             self.history.invoke(id, incarnation, request.clone());
-            let answer = perform(&self.cluster, id, core, request).await;
+            let mut answer = perform(&self.cluster, id, core, request.clone()).await;
+            if matches!(answer, Answer::Unknown) {
+                answer = self.repeat(&request).await;
+            }
             if matches!(answer, Answer::Unknown) {
                 home = None;
             }
             self.learn(&answer);
             self.history.answer(number, answer);
         }
+    }
+
+    /// Sends a request that has a name again, anywhere, for a while: somebody may still know what came
+    /// of it. A refusal is one of the repetition alone.
+    async fn repeat(&self, request: &Request) -> Answer {
+        let named = matches!(request, Request::Txn(txn) if txn.request_id.is_some());
+        for _ in 0..if named { REPEATS } else { 0 } {
+            self.cluster.clock.sleep(Duration::from_millis(self.random.below(200))).await;
+            let Some((id, core, _)) = self.cluster.any(&*self.random) else { continue };
+            match perform(&self.cluster, id, core, request.clone()).await {
+                Answer::Unknown | Answer::Refused(_) => {}
+                answer => return answer,
+            }
+        }
+        Answer::Unknown
     }
 
     fn learn(&mut self, answer: &Answer) {
@@ -117,6 +138,17 @@ impl Client {
     }
 
     fn request(&self, number: usize) -> Request {
+        let name = |high: u64, low: u64| RequestId(u128::from(high) << 64 | u128::from(low));
+        match self.anonymous(number) {
+            Request::Txn(txn) if self.random.below(3) == 0 => {
+                let name = name(self.random.next_u64(), self.random.next_u64());
+                Request::Txn(txn.identified(name))
+            }
+            request => request,
+        }
+    }
+
+    fn anonymous(&self, number: usize) -> Request {
         match self.random.below(100) {
             0..33 => Request::Txn(Txn::put(self.any_key(), value(number, 0))),
             33..40 => Request::Txn(Txn::delete(self.any_key())),
@@ -168,6 +200,18 @@ impl Client {
         Txn::ops([put]).when(compare).otherwise([read])
     }
 
+    /// A transaction within one that has written another key: it writes a key whatever its compare on
+    /// the other gives, which must be true of the value before.
+    fn nested(&self, other: Bytes, key: Bytes, value: Bytes) -> Op {
+        let put = Op::put(key, value);
+        let read = Op::Range(RangeRequest::key(other.clone()));
+        let compare = match self.seen.get(&other) {
+            Some((_, revision)) => Compare::mod_revision(other, *revision),
+            None => Compare::absent(other),
+        };
+        Op::Txn(Txn::ops([put.clone()]).when(compare).otherwise([read, put]))
+    }
+
     /// Writes of several keys with a read that sees them.
     fn several(&self, number: usize) -> Txn {
         let keys = self.cluster.plan.keys;
@@ -180,8 +224,9 @@ impl Client {
             prev_kv: true,
             ..PutOp::default()
         })];
-        ops.push(match self.random.below(2) {
+        ops.push(match self.random.below(3) {
             0 => Op::put(key(second), value(number, 1)),
+            1 => self.nested(key(first), key(second), value(number, 1)),
             _ => Op::Delete { range: KeyRange::Key(key(second)), prev_kv: true },
         });
         ops.push(Op::Range(RangeRequest::prefix("k")));

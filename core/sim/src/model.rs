@@ -59,18 +59,11 @@ impl Model {
     pub(crate) fn run(&self, txn: &Txn, on: Revision) -> (TxnResponse, Vec<Event>) {
         let succeeded = txn.compares.iter().all(|compare| self.holds(compare, on));
         let ops = if succeeded { &txn.success } else { &txn.failure };
-        let next = on.next();
         let (mut overlay, mut events, mut responses) = (Overlay::new(), Vec::new(), Vec::new());
         for op in ops {
             responses.push(self.step(op, on, &mut overlay, &mut events));
         }
-        let revision = if events.is_empty() { on } else { next };
-        for response in &mut responses {
-            if let OpResponse::Range(range) = response {
-                range.revision = revision;
-            }
-        }
-        (TxnResponse { revision, succeeded, responses }, events)
+        (TxnResponse { revision: reached(on, &events), succeeded, responses }, events)
     }
 
     fn seen(&self, range: &KeyRange, on: Revision, overlay: &Overlay) -> Vec<KeyValue> {
@@ -93,11 +86,12 @@ impl Model {
         events: &mut Vec<Event>,
     ) -> OpResponse {
         match op {
-            Op::Range(request) if request.revision > Revision::NONE => {
-                OpResponse::Range(self.read(request, request.revision))
-            }
             Op::Range(request) => {
-                OpResponse::Range(answer(request, self.seen(&request.range, on, overlay), on))
+                let found = match request.revision {
+                    Revision::NONE => self.seen(&request.range, on, overlay),
+                    past => self.scan(&request.range, past),
+                };
+                OpResponse::Range(answer(request, found, reached(on, events)))
             }
             Op::Put(put) => {
                 let range = KeyRange::Key(put.key.clone());
@@ -117,6 +111,14 @@ impl Model {
                 let prev_kvs = if *prev_kv { deleted } else { Vec::new() };
                 OpResponse::Delete { deleted: count, prev_kvs }
             }
+            Op::Txn(nested) => {
+                // Compares see the state before the whole transaction, operations what came before.
+                let succeeded = nested.compares.iter().all(|compare| self.holds(compare, on));
+                let ops = if succeeded { &nested.success } else { &nested.failure };
+                let responses = ops.iter().map(|op| self.step(op, on, overlay, events)).collect();
+                let revision = reached(on, events);
+                OpResponse::Txn(TxnResponse { revision, succeeded, responses })
+            }
             other => unreachable!("clients do not use {other:?}"),
         }
     }
@@ -130,6 +132,11 @@ impl Model {
         }
         found.iter().all(|kv| holds_for(compare, kv))
     }
+}
+
+/// The revision within a transaction on a state, after these changes.
+fn reached(on: Revision, events: &[Event]) -> Revision {
+    if events.is_empty() { on } else { on.next() }
 }
 
 fn holds_for(compare: &Compare, kv: &KeyValue) -> bool {

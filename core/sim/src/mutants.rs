@@ -59,6 +59,7 @@ pub const CATALOGUE: &[Mutant] = &[
     mutant("lease-renewed-after-report", "a lease is renewed while it is being ended"),
     mutant("lease-never-ends", "nobody asks for the end of an expired lease"),
     mutant("lease-leaves-a-key-behind", "ending a lease leaves one of its keys"),
+    mutant("mvcc-applies-a-repeat", "a repeated request with a name is applied again"),
     mutant("mvcc-applies-by-chance", "apply draws a random number"),
 ];
 

@@ -1,6 +1,7 @@
 //! Watches that see everything: the main observer writes the history that checkers believe after
 //! proving it, and one watcher per member shows that all members tell the same one.
 
+use crate::clients::ask;
 use crate::cluster::Cluster;
 use crate::history::{Change, History, Moment};
 use futures::StreamExt;
@@ -110,6 +111,23 @@ fn take(
         ));
     }
     position
+}
+
+/// Checks openraft's invariants of a member every 10 milliseconds or so until told to stop.
+pub(crate) async fn invariants(
+    cluster: Arc<Cluster>,
+    id: MemberId,
+    random: SharedRandom,
+    stop: Arc<AtomicBool>,
+) {
+    while !stop.load(Ordering::Relaxed) {
+        cluster.clock.sleep(Duration::from_micros(1000 + random.below(19_000))).await;
+        let Some((core, _)) = cluster.core(id) else { continue };
+        let asked = async move { Ok(core.consensus().broken_invariant().await) };
+        if let Ok(Some(broken)) = ask(&cluster, id, asked).await {
+            cluster.findings.violation(format!("consensus of member {id}: {broken}"));
+        }
+    }
 }
 
 /// How far the main observer is.

@@ -10,7 +10,7 @@ use crate::cluster::{Cluster, Health};
 use crate::history::{Answer, History};
 use crate::leases::Holder;
 use crate::net::{Net, host_of};
-use crate::observe::{main_observer, position};
+use crate::observe::{invariants, main_observer, position};
 use crate::plan::Plan;
 use crate::report::{Counts, Report};
 use crate::watchers::Watcher;
@@ -140,6 +140,12 @@ impl Run {
         for id in self.cluster.ids() {
             let watcher = self.watcher(world, &format!("member {id}"), Some(id));
             tasks.push(spawn_detached(watcher.run()));
+            tasks.push(spawn_detached(invariants(
+                Arc::clone(&self.cluster),
+                id,
+                world.random(&format!("invariants {id}")),
+                Arc::clone(&self.observed),
+            )));
         }
         for number in 0..self.cluster.plan.watchers {
             let watcher = self.watcher(world, &format!("watcher {number}"), None);

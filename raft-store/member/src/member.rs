@@ -49,8 +49,8 @@ impl Member {
     /// from what the directory holds. Returns before there is a leader; see [`Member::wait_ready`].
     ///
     /// # Errors
-    /// The address or the directory is in use, the directory is not this member's or is damaged, or
-    /// the options are invalid. Nothing has been overwritten then.
+    /// The address or the directory is in use, the directory is not this member's, is damaged or was set
+    /// back to an older copy, or the options are invalid. Nothing has been overwritten then.
     pub async fn start(options: MemberOptions, seams: Seams) -> Result<Self, Error> {
         options.check()?;
         let listener = match &options.sockets {

@@ -12,9 +12,6 @@
 
 use crate::consensus::{Consensus, Inner};
 use crate::types::Node;
-use crate::wire::{self, Hello, Question};
-use crate::witness;
-use bytes::Bytes;
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use quorate_seams::{SharedClock, bug, timeout};
@@ -27,13 +24,18 @@ use tokio::sync::watch;
 /// The birth of this member's log, and whether the cluster knows another one.
 #[derive(Debug)]
 pub(crate) struct Birth {
-    pub(crate) own: u64,
+    own: u64,
     forgotten: watch::Sender<Option<String>>,
 }
 
 impl Birth {
     pub(crate) fn new(own: u64) -> Self {
         Self { own, forgotten: watch::Sender::new(None) }
+    }
+
+    /// The birth of this member's log; 0 when nobody said.
+    pub(crate) fn own(&self) -> u64 {
+        self.own
     }
 
     /// Why this member takes no part, once something was addressed to another log of it.
@@ -62,20 +64,6 @@ impl Birth {
 }
 
 impl Inner {
-    /// What this member says of itself.
-    pub(crate) async fn hello(&self, question: Bytes) -> Result<Bytes, String> {
-        let question = wire::decode_question(question).map_err(|error| error.to_string())?;
-        let seen = self.witness.of(question.member, question.birth);
-        let initialized = self.raft.is_initialized().await.map_err(|error| error.to_string())?;
-        Ok(wire::encode_hello(&Hello::new(self.birth.own, initialized, seen)))
-    }
-
-    /// Asks members what they are; those that do not answer in time are left out.
-    pub(crate) async fn ask_hello(&self, members: Vec<(MemberId, String)>) -> Vec<(u64, Hello)> {
-        let limit = self.options.timing.election_min;
-        witness::ask(&*self.transport, &Question::default(), members, limit).await
-    }
-
     /// The birth that the membership names for a member; `None` if there is no such member.
     pub(crate) fn recorded(&self, id: u64) -> Option<u64> {
         let metrics = self.raft.metrics();

@@ -12,11 +12,10 @@ use crate::retention;
 use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, SnapshotTraffic, Sums, Traffic};
 use crate::state::{State, WeakState};
-use crate::storage::{LogStore, from_log};
+use crate::storage::LogStore;
 use crate::transport::Transport;
-use crate::types::{Node, Raft, TypeConfig, log_id};
-use crate::wire::{Question, decode_membership, decode_vote};
-use crate::witness::{self, Extent, Witness};
+use crate::types::{Node, Raft, TypeConfig};
+use crate::witness::{self, Witness};
 use openraft::async_runtime::WatchReceiver;
 use openraft::error::Fatal;
 use quorate_log::RaftLog;
@@ -91,7 +90,8 @@ impl Consensus {
     /// that has never run forms the cluster with its peers.
     ///
     /// # Errors
-    /// Options are invalid, or log and state cannot be read or do not belong together.
+    /// Options are invalid, log and state cannot be read or do not belong together, or another member
+    /// has seen more of the log than there is.
     pub async fn start(options: Options, parts: Parts) -> Result<Self, Error> {
         let config = Arc::new(options.config()?);
         let scratch = Scratch::open(&options.scratch).map_err(|error| Error::Directory {
@@ -99,13 +99,13 @@ impl Consensus {
             reason: error.to_string(),
         })?;
         let (state, released) = State::new(parts.state);
-        let (machine, applied) = StateMachine::new(state.clone(), scratch.clone());
+        let (mut machine, applied) = StateMachine::new(state.clone(), scratch.clone());
         let (shared, durable) = (state.downgrade(), machine.durable());
         let log = parts.log.clone();
-        refuse_a_log_set_back(&options, &log, &state, &*parts.transport).await?;
+        let mut store = LogStore::new(parts.log, state);
+        witness::refuse_set_back(&options, &mut store, &mut machine, &*parts.transport).await?;
         let witness = Arc::new(Witness::default());
-        let birth = Arc::new(Birth::new(parts.log.birth()));
-        let store = LogStore::new(parts.log, state);
+        let birth = Arc::new(Birth::new(log.birth()));
         let book = Arc::new(Book::default());
         let (sums, traffic) = (Sums::default(), Traffic::default());
         let inbox =
@@ -137,9 +137,14 @@ impl Consensus {
         let clock = Arc::clone(&parts.seams.clock);
         let (proposals, drive) = Proposals::new(raft.clone(), Arc::clone(&clock));
         tasks.spawn(drive);
-        let (keep, retention) = (options.keep_entries, options.retention);
-        let (raft_too, clock_too) = (raft.clone(), Arc::clone(&clock));
-        tasks.spawn(retention::drive(raft_too, log, clock_too, durable, keep, retention));
+        tasks.spawn(retention::drive(
+            raft.clone(),
+            log,
+            Arc::clone(&clock),
+            durable,
+            options.keep_entries,
+            options.retention,
+        ));
         let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
             let (reads, drive) = read_indexes(Arc::clone(&clock), inner.clone());
             tasks.spawn(drive);
@@ -280,32 +285,6 @@ impl Consensus {
     }
 }
 
-/// Asks the other members what they have seen of this one's log, if it has any; whoever does not
-/// answer soon is not waited for.
-async fn refuse_a_log_set_back(
-    options: &Options,
-    log: &RaftLog,
-    state: &State,
-    transport: &dyn Transport,
-) -> Result<(), Error> {
-    let vote = log.vote().map(decode_vote).transpose().map_err(start_error)?;
-    let applied = state.applied();
-    let applied_id = applied.index.map(|index| log_id(applied.term.0, index.0));
-    let last = log.state().last.map(from_log).max(applied_id);
-    let has = Extent { term: vote.map_or(0, |vote| vote.leader_id.term), last };
-    if has == Extent::default() {
-        return Ok(());
-    }
-    let members = decode_membership(&applied.membership).map_err(start_error)?;
-    let mut others: BTreeMap<MemberId, String> = options.peers.clone();
-    others.extend(members.nodes().map(|(id, node)| (MemberId(*id), node.addr.clone())));
-    others.remove(&options.id);
-    let question = Question { member: options.id.0, birth: log.birth() };
-    let limit = options.timing.election_min / 2;
-    let answers = witness::ask(transport, &question, others.into_iter().collect(), limit).await;
-    witness::judge(options.id, has, &answers)
-}
-
 /// Asks for read indexes as long as the member lives; does not keep it alive.
 fn read_indexes(
     clock: SharedClock,
@@ -318,7 +297,7 @@ fn read_indexes(
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "given to `map_err`")]
-fn start_error(error: impl ToString) -> Error {
+pub(crate) fn start_error(error: impl ToString) -> Error {
     Error::Start { reason: error.to_string() }
 }
 

@@ -15,7 +15,9 @@ mod consensus;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+mod hello;
 mod inbound;
+mod invariants;
 mod machine;
 mod membership;
 mod network;

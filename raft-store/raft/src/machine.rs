@@ -40,6 +40,11 @@ impl StateMachine {
         (Self { state, scratch, applied, durable: Arc::default() }, seen)
     }
 
+    /// How far the state is.
+    pub(crate) fn applied(&self) -> Applied {
+        self.state.applied()
+    }
+
     /// Told whenever the state has been made durable.
     pub(crate) fn durable(&self) -> Arc<Notify> {
         Arc::clone(&self.durable)
@@ -99,7 +104,7 @@ impl Batch {
     }
 }
 
-fn applied_id(applied: &Applied) -> Option<LogId> {
+pub(crate) fn applied_id(applied: &Applied) -> Option<LogId> {
     applied.index.map(|index| log_id(applied.term.0, index.0))
 }
 

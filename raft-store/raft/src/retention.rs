@@ -14,8 +14,6 @@ use tokio::sync::Notify;
 
 /// How often to look whether there is something to do.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// By when openraft knows that the state has been made durable; if not, the next look finds it.
-const SOON: Duration = Duration::from_millis(5);
 
 /// How much log there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +43,16 @@ pub(crate) async fn drive(
     retention: Retention,
 ) {
     let mut durable = log.stats().bytes;
+    let found = ends(&raft).0;
     let mut looked_at = None;
     loop {
         if timeout(&*clock, LOOK_AGAIN, made_durable.notified()).await.is_some() {
-            clock.sleep(SOON).await;
+            // openraft learns of it a moment later.
+            let _ = timeout(&*clock, LOOK_AGAIN, newer_snapshot(&raft, looked_at.or(found))).await;
         }
         let mut stopped = false;
         let (snapshot, purged) = ends(&raft);
-        if let Some(snapshot) = snapshot.filter(|_| snapshot != looked_at) {
+        if let Some(snapshot) = snapshot.filter(|at| looked_at != Some(*at)) {
             looked_at = Some(snapshot);
             let beyond = log.beyond(retention.keep_bytes).map(|index| index.0);
             if let Some(upto) = purgeable(snapshot, purged, keep_entries, beyond) {
@@ -68,6 +68,12 @@ pub(crate) async fn drive(
             return;
         }
     }
+}
+
+/// Waits until openraft knows of another snapshot, or has ended.
+async fn newer_snapshot(raft: &Raft, known: Option<u64>) {
+    let mut metrics = raft.metrics();
+    while ends(raft).0 == known && metrics.changed().await.is_ok() {}
 }
 
 /// The last entry that is durable in the state, and the last one that is purged.

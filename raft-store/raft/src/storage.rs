@@ -37,6 +37,10 @@ impl LogStore {
     pub(crate) fn new(log: RaftLog, state: State) -> Self {
         Self { log, state }
     }
+
+    pub(crate) fn log(&self) -> &RaftLog {
+        &self.log
+    }
 }
 
 /// Reads the log. It has no share in the state: streams to other members hold readers for as long as

@@ -11,18 +11,23 @@
 //! back, and one that is not has everything that was seen. The evidence is in memory: a member that
 //! was set back goes unnoticed if nobody who saw it runs and answers.
 
+use crate::consensus::{Consensus, start_error};
 use crate::error::Error;
-use crate::transport::{Lane, Method, Peer, Transport};
+use crate::hello;
+use crate::machine::{StateMachine, applied_id};
+use crate::options::Options;
+use crate::storage::{LogStore, from_log};
+use crate::transport::Transport;
 use crate::types::{LogId, Vote};
-use crate::wire::{self, Envelope, Hello, Question};
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
+use crate::wire::{Envelope, Hello, Question, decode_vote};
+use openraft::StorageHelper;
+use quorate_log::RaftLog;
+use quorate_mvcc::Applied;
 use quorate_seams::bug;
-use quorate_types::MemberId;
+use quorate_types::{LogIndex, MemberId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 /// How much a log holds durably; more is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +36,15 @@ pub(crate) struct Extent {
     pub(crate) term: u64,
     /// The last entry.
     pub(crate) last: Option<LogId>,
+}
+
+impl Extent {
+    /// What there is on a member's disk; the state may be ahead of the log after a snapshot.
+    fn of(log: &RaftLog, applied: &Applied) -> Result<Self, Error> {
+        let vote = log.vote().map(decode_vote).transpose().map_err(start_error)?;
+        let last = log.state().last.map(from_log).max(applied_id(applied));
+        Ok(Self { term: vote.map_or(0, |vote| vote.leader_id.term), last })
+    }
 }
 
 impl fmt::Display for Extent {
@@ -75,29 +89,36 @@ impl Witness {
     }
 }
 
-/// Asks members what they are and what they have seen of the one that asks; those that do not answer
-/// in time are left out.
-pub(crate) async fn ask(
+/// Asks the other members what they have seen of this one's log, if it has any; whoever does not
+/// answer soon is not waited for.
+///
+/// # Errors
+/// [`Error::SetBack`] if one has seen more than there is.
+pub(crate) async fn refuse_set_back(
+    options: &Options,
+    store: &mut LogStore,
+    machine: &mut StateMachine,
     transport: &dyn Transport,
-    question: &Question,
-    members: Vec<(MemberId, String)>,
-    limit: Duration,
-) -> Vec<(u64, Hello)> {
-    let body = wire::encode_question(question);
-    let ask = |(id, addr): (MemberId, String)| {
-        let body = body.clone();
-        async move {
-            let peer = Peer { id, addr, lane: Lane::Control };
-            let reply = transport.call(&peer, Method::Hello, body, limit).await;
-            Some((id.0, wire::decode_hello(reply.ok()?).ok()?))
-        }
-    };
-    let asked: FuturesUnordered<_> = members.into_iter().map(ask).collect();
-    asked.filter_map(std::future::ready).collect().await
+) -> Result<(), Error> {
+    let (log, applied) = (store.log(), machine.applied());
+    let has = Extent::of(log, &applied)?;
+    if has == Extent::default() {
+        return Ok(());
+    }
+    let question = Question { member: options.id.0, birth: log.birth() };
+    // The state may lag behind the log: who belongs to the cluster may be in the log alone.
+    let members = StorageHelper::new(store, machine).get_membership().await.map_err(start_error)?;
+    let mut others: BTreeMap<MemberId, String> = options.peers.clone();
+    let nodes = members.committed().nodes().chain(members.effective().nodes());
+    others.extend(nodes.map(|(id, node)| (MemberId(*id), node.addr.clone())));
+    others.remove(&options.id);
+    let limit = options.timing.election_min / 2;
+    let answers = hello::ask(transport, &question, others.into_iter().collect(), limit).await;
+    judge(options.id, has, &answers)
 }
 
 /// Refuses a log of which another member has seen more than there is.
-pub(crate) fn judge(own: MemberId, has: Extent, answers: &[(u64, Hello)]) -> Result<(), Error> {
+fn judge(own: MemberId, has: Extent, answers: &[(u64, Hello)]) -> Result<(), Error> {
     let seen = answers.iter().filter_map(|(id, hello)| Some((*id, hello.seen()?)));
     match seen.max_by_key(|(_, extent)| *extent) {
         Some((by, extent)) if has < extent && !bug("raft-believes-a-disk-set-back") => {
@@ -105,6 +126,16 @@ pub(crate) fn judge(own: MemberId, has: Extent, answers: &[(u64, Hello)]) -> Res
             Err(Error::SetBack { member: own, reason })
         }
         _ => Ok(()),
+    }
+}
+
+impl Consensus {
+    /// The last entry that this member has seen in another one's log, while that has the birth that the
+    /// membership names: what would be missed if that member's disk were set back.
+    #[must_use]
+    pub fn seen_of(&self, id: MemberId) -> Option<LogIndex> {
+        let birth = self.inner.recorded(id.0)?;
+        self.inner.witness.of(id.0, birth)?.last.map(|last| LogIndex(last.index))
     }
 }
 

@@ -109,6 +109,8 @@ fn effect(ops: &[Op], key: &Bytes) -> Option<Value> {
         match op {
             Op::Put(put) if put.key == *key => effect = Some(Some(number(&put.value))),
             Op::Delete { range, .. } if range.contains(key) => effect = Some(None),
+            // Clients nest only what does the same to every key in both branches.
+            Op::Txn(nested) => effect = self::effect(&nested.success, key).or(effect),
             _ => {}
         }
     }

@@ -34,6 +34,7 @@ fn calls_queued_during_a_sync_share_the_next_one_and_are_answered_in_order() {
     log.save_vote("vote".into(), note(19)).unwrap();
     log.truncate_after(Some(LogIndex(17)), note(20)).unwrap();
     assert_eq!(log.state().last, Some(id(1, 17)), "visible before it is durable");
+    assert_eq!(log.durable(), None, "and only then told as such");
     assert!(order.lock().unwrap().is_empty(), "nothing is acknowledged before its sync");
     assert!(log.stats().queued_bytes > 0);
     disk.release_syncs();
@@ -42,6 +43,7 @@ fn calls_queued_during_a_sync_share_the_next_one_and_are_answered_in_order() {
     assert_eq!(log.stats().groups - groups, 2);
     assert_eq!(disk.data_syncs() - syncs, 2);
     assert_eq!(log.stats().entries, 18);
+    assert_eq!(log.durable(), Some(id(1, 17)));
 }
 
 #[test]
@@ -55,8 +57,8 @@ fn committed_causes_no_sync_and_rides_with_the_next_group() {
     assert_eq!(log.committed(), Some(id(1, 2)));
     append(&log, entries(1, 4, 1, 10)).unwrap();
     assert_eq!(log.stats().groups - groups, 1);
-    let disk = disk.crash(Crash::LoseAll, 0);
-    assert_eq!(open(&disk).unwrap().committed(), Some(id(1, 2)));
+    let log = open(&disk.crash(Crash::LoseAll, 0)).unwrap();
+    assert_eq!((log.committed(), log.durable()), (Some(id(1, 2)), Some(id(1, 4))));
 }
 
 #[test]

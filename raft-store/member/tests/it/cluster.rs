@@ -39,13 +39,18 @@ pub(crate) async fn start(options: MemberOptions) -> Member {
     Member::start(options, Seams::system()).await.unwrap()
 }
 
+/// A member on each of the addresses, with ids from one.
+pub(crate) async fn start_all(root: &Path, addresses: &[SocketAddr]) -> Vec<Member> {
+    let mut members = Vec::new();
+    for (id, _) in (1..).zip(addresses) {
+        members.push(start(options(root, id, addresses)).await);
+    }
+    members
+}
+
 /// A ready cluster of so many members.
 pub(crate) async fn cluster(root: PathBuf, count: u64) -> Vec<Member> {
-    let addresses = free_addresses(usize::try_from(count).unwrap());
-    let mut members = Vec::new();
-    for id in 1..=count {
-        members.push(start(options(&root, id, &addresses)).await);
-    }
+    let members = start_all(&root, &free_addresses(usize::try_from(count).unwrap())).await;
     for member in &members {
         member.wait_ready(PATIENCE).await.unwrap();
     }

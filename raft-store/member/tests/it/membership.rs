@@ -1,6 +1,8 @@
 //! Members come and go while the cluster serves.
 
-use crate::cluster::{PATIENCE, cluster, eventually, free_addresses, leader_first, options, start};
+use crate::cluster::{
+    PATIENCE, cluster, eventually, free_addresses, leader_first, options, start, start_all,
+};
 use quorate_member::{Member, MemberOptions, MembershipError, Role, force_new_cluster};
 use quorate_seams::Seams;
 use quorate_store::{Error, RangeRequest, Store, Txn};
@@ -127,10 +129,7 @@ async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced()
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(4);
     let founders = &addresses[..3];
-    let mut members = Vec::new();
-    for id in 1..=3 {
-        members.push(start(options(root.path(), id, founders)).await);
-    }
+    let members = start_all(root.path(), founders).await;
     let [first, second, third] = &members[..] else { panic!("three members") };
     first.wait_ready(PATIENCE).await.unwrap();
     put_many(first, "before", 20).await;
@@ -168,11 +167,7 @@ async fn a_member_with_an_emptied_directory_takes_no_part_until_it_is_replaced()
 async fn a_member_whose_directory_was_set_back_does_not_start() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(3);
-    let mut members = Vec::new();
-    for id in 1..=3 {
-        members.push(start(options(root.path(), id, &addresses)).await);
-    }
-    let mut members = leader_first(members).await;
+    let mut members = leader_first(start_all(root.path(), &addresses).await).await;
     eventually("the cluster knows the logs of its voters", async || {
         members.iter().all(|it| members.iter().all(|of| it.recognises(of.id())))
     })
@@ -198,6 +193,11 @@ async fn a_member_whose_directory_was_set_back_does_not_start() {
         let place = members.iter().position(|it| it.id() == id).unwrap();
         let revision = put_many(&members[1], "seen", 20).await;
         same_state(&members.iter().collect::<Vec<_>>(), revision).await;
+        let last = members[place].log_position().0;
+        eventually("somebody has seen what it has", async || {
+            members.iter().any(|it| it.core().consensus().seen_of(id) >= Some(last))
+        })
+        .await;
         members[place].kill().await;
         let whole = root.path().join(format!("whole-{id}"));
         std::fs::rename(&dir, &whole).unwrap();
@@ -305,10 +305,7 @@ async fn what_members_publish_is_known_to_all_and_one_that_joins_asks_for_its_vo
 async fn what_is_left_of_a_cluster_without_majority_goes_on_alone_by_force() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(3);
-    let mut members = Vec::new();
-    for id in 1..=3 {
-        members.push(start(options(root.path(), id, &addresses)).await);
-    }
+    let members = start_all(root.path(), &addresses).await;
     for member in &members {
         member.wait_ready(PATIENCE).await.unwrap();
     }

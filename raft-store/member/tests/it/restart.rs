@@ -1,6 +1,8 @@
 //! Stopping, dying and coming back, in one process.
 
-use crate::cluster::{PATIENCE, cluster, eventually, free_addresses, leader_first, options, start};
+use crate::cluster::{
+    PATIENCE, cluster, eventually, free_addresses, leader_first, options, start, start_all,
+};
 use futures::future::join_all;
 use quorate_member::Member;
 use quorate_store::{Error, Op, PutOp, RangeRequest, Store, Txn};
@@ -65,11 +67,7 @@ async fn every_member_serves_reads_and_writes_whoever_leads() {
 async fn two_of_three_go_on_when_the_leader_dies_and_it_rejoins() {
     let root = tempfile::tempdir().unwrap();
     let addresses = free_addresses(3);
-    let mut members = Vec::new();
-    for id in 1..=3 {
-        members.push(start(options(root.path(), id, &addresses)).await);
-    }
-    let mut members = leader_first(members).await;
+    let mut members = leader_first(start_all(root.path(), &addresses).await).await;
     put(&members[0], "before", "v").await;
     let dead = members.remove(0);
     dead.kill().await;

@@ -179,7 +179,7 @@ impl Cycle<'_> {
         if self.plan.ends != Ends::Must && matches!(member.ask("ready").await, Answer::Done(_)) {
             return Outcome::WentOn;
         }
-        if self.plan.keeps_away() && member.ended().await.is_none() {
+        if self.plan.keeps_away() && matches!(member.ask("status").await, Answer::Done(_)) {
             return Outcome::Behind;
         }
         let mut found = None;

@@ -34,6 +34,7 @@ impl Machine<'_> {
         let request = txn.request_id;
         if let Some(id) = request
             && let Some(outcome) = self.remembered(id)?
+            && !bug("mvcc-applies-a-repeat")
         {
             return Ok(outcome);
         }
