@@ -51,26 +51,32 @@ impl MaintenanceService {
         store.require_named().map_err(status)
     }
 
-    /// Raises or disarms an alarm; gives it, or nothing if there was nothing to disarm.
-    async fn change(&self, request: &pb::AlarmRequest, raise: bool) -> Result<Vec<Alarm>, Status> {
-        let alarm = Alarm { member: MemberId(request.member_id), kind: AlarmKind::NoSpace };
-        let known = request.alarm == i32::from(pb::AlarmType::Nospace);
-        let member = &self.0.member;
-        match raise {
-            true if known => {
-                member.raise(alarm).await.map_err(status)?;
+    /// Raises an alarm; gives it.
+    async fn raise(&self, request: &pb::AlarmRequest) -> Result<Vec<Alarm>, Status> {
+        let Some(alarm) = no_space(request) else {
+            return Err(Status::unimplemented("etcdserver: only NOSPACE can be raised by request"));
+        };
+        self.0.member.raise(alarm).await.map_err(status)?;
+        Ok(vec![alarm])
+    }
+
+    /// Disarms an alarm; gives it, or nothing if it was not raised.
+    async fn disarm(&self, request: &pb::AlarmRequest) -> Result<Vec<Alarm>, Status> {
+        let raised = self.0.member.alarms().await.map_err(status)?;
+        match no_space(request).filter(|alarm| raised.contains(alarm)) {
+            Some(alarm) => {
+                self.0.member.disarm(alarm).await.map_err(status)?;
                 Ok(vec![alarm])
             }
-            true => Err(Status::unimplemented("etcdserver: only NOSPACE can be raised by request")),
-            false => {
-                let raised = known && member.alarms().await.map_err(status)?.contains(&alarm);
-                if raised {
-                    member.disarm(alarm).await.map_err(status)?;
-                }
-                Ok(Vec::from_iter(raised.then_some(alarm)))
-            }
+            None => Ok(Vec::new()),
         }
     }
+}
+
+/// The alarm that a request is about, if it is of the one kind that there is here.
+fn no_space(request: &pb::AlarmRequest) -> Option<Alarm> {
+    let alarm = Alarm { member: MemberId(request.member_id), kind: AlarmKind::NoSpace };
+    (request.alarm == i32::from(pb::AlarmType::Nospace)).then_some(alarm)
 }
 
 #[tonic::async_trait]
@@ -88,8 +94,9 @@ impl Maintenance for MaintenanceService {
         let request = request.into_inner();
         let alarms = match AlarmAction::try_from(request.action) {
             Ok(AlarmAction::Get) => self.0.member.alarms().await.map_err(status)?,
-            Ok(AlarmAction::Activate) => self.change(&request, true).await?,
-            Ok(AlarmAction::Deactivate) => self.change(&request, false).await?,
+            Ok(AlarmAction::Activate) => self.raise(&request).await?,
+            Ok(AlarmAction::Deactivate) => self.disarm(&request).await?,
+            // etcd does nothing then, and says so.
             Err(_) => Vec::new(),
         };
         let alarms = alarms.iter().map(wire_alarm).collect();

@@ -25,12 +25,14 @@ pub(crate) struct Answer {
     pub(crate) events: Bytes,
     /// Events of later revisions that the same message tells.
     later: Vec<Bytes>,
+    /// Bytes of `later`.
+    later_len: usize,
 }
 
 impl Answer {
     /// What a watch is told of a revision, or of a part of it.
     pub(crate) fn told(head: pb::WatchResponse, events: Bytes) -> Self {
-        Self { head, events, later: Vec::new() }
+        Self { head, events, later: Vec::new(), later_len: 0 }
     }
 
     /// Whether there is room for another revision.
@@ -46,6 +48,7 @@ impl Answer {
             return Some(next);
         }
         self.head.header = next.head.header;
+        self.later_len += next.events.len();
         self.later.push(next.events);
         None
     }
@@ -77,8 +80,7 @@ impl Message for Answer {
     }
 
     fn encoded_len(&self) -> usize {
-        let later: usize = self.later.iter().map(Bytes::len).sum();
-        self.head.encoded_len() + self.events.len() + later
+        self.head.encoded_len() + self.events.len() + self.later_len
     }
 
     fn clear(&mut self) {
