@@ -24,7 +24,7 @@ use crate::reflection;
 use crate::watch::WatchService;
 use axum::response::{IntoResponse, Response};
 use quorate_member::Member;
-use quorate_member::net::{ListenError, ServerTls, Sockets, Url};
+use quorate_member::net::{ListenError, ServerTls, Serving, Sockets, Url, serve};
 use quorate_seams::{SharedClock, Task, spawn};
 use std::io;
 use std::net::SocketAddr;
@@ -97,16 +97,12 @@ impl Listener {
         let context = Shared::new(member, SharedClock::clone(&clock), options);
         let calls = CallsLayer::new(Arc::clone(&context.ledger), Arc::clone(&context.rules));
         let (alive, seen) = watch::channel(());
-        let everything = builder(&context)
-            .layer(calls.clone())
-            .add_routes(routes(&context, &calls))
-            .serve_with_incoming(self.sockets.accept(SharedClock::clone(&clock), seen.clone()));
-        let mut tasks = vec![serving(everything)];
+        let (everything, serving) = (calls.layer(routes(&context, &calls)), serving(&context));
+        let sockets = self.sockets.accept(SharedClock::clone(&clock), seen.clone());
+        let mut tasks = vec![spawn(serve(sockets, everything, serving.clone()))];
         if let Some(metrics) = metrics {
-            let plain = builder(&context)
-                .add_routes(Routes::from(http::routes(&context)))
-                .serve_with_incoming(metrics.sockets.accept(clock, seen));
-            tasks.push(serving(plain));
+            let plain = Routes::from(http::routes(&context)).prepare();
+            tasks.push(spawn(serve(metrics.sockets.accept(clock, seen), plain, serving)));
         }
         let rules = Arc::clone(&context.rules);
         tasks.push(spawn(async move {
@@ -116,25 +112,13 @@ impl Listener {
     }
 }
 
-fn builder(context: &Context) -> tonic::transport::Server {
-    let options = &context.options;
-    tonic::transport::Server::builder()
-        .accept_http1(true)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .http2_keepalive_interval(options.keep_alive.map(|(interval, _)| interval))
-        .http2_keepalive_timeout(options.keep_alive.map(|(_, timeout)| timeout))
-        .max_concurrent_streams(options.max_streams)
-}
-
-fn serving(
-    served: impl Future<Output = Result<(), tonic::transport::Error>> + Send + 'static,
-) -> Task<()> {
-    spawn(async move {
-        if let Err(error) = served.await {
-            tracing::error!(%error, "clients are no longer served");
-        }
-    })
+fn serving(context: &Context) -> Serving {
+    let mut serving = Serving::new();
+    serving.stream_window = STREAM_WINDOW;
+    serving.connection_window = CONNECTION_WINDOW;
+    serving.max_streams = context.options.max_streams;
+    serving.keep_alive = context.options.keep_alive;
+    serving
 }
 
 /// The services; Lock and Election call the others.

@@ -84,7 +84,7 @@ pub use quorate_raft::{
 #[cfg(feature = "node")]
 pub mod net {
     pub use quorate_transport::{
-        Caller, ClientTls, KeepAlive, ListenError, ServerTls, Socket, Sockets, TlsError,
-        TlsOptions, TlsVersion, Url, UrlError, describe, self_signed,
+        Caller, ClientTls, KeepAlive, ListenError, ServerTls, Serving, Socket, Sockets, TlsError,
+        TlsOptions, TlsVersion, Url, UrlError, describe, self_signed, serve,
     };
 }

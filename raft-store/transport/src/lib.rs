@@ -15,7 +15,7 @@ mod tls;
 
 pub use client::{GrpcTransport, KeepAlive, describe};
 pub use identity::Identity;
-pub use net::{Caller, ListenError, Socket, Sockets, Url, UrlError};
+pub use net::{Caller, ListenError, Serving, Socket, Sockets, Url, UrlError, serve};
 pub use server::{Listener, Server};
 pub use tls::{ClientTls, ServerTls, TlsError, TlsOptions, TlsVersion, self_signed};
 

@@ -5,6 +5,7 @@
 //! and as ended once, with the code its caller saw, or `Canceled` if he hung up before.
 
 mod body;
+mod deadline;
 mod entry;
 mod frames;
 mod ledger;
@@ -16,6 +17,8 @@ pub(crate) use rules::Rules;
 
 use body::RequestBody;
 use entry::Entry;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
@@ -71,16 +74,18 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Some(method) = self.ledger.find(request.uri().path()) else {
             let inner = self.inner.call(request.map(RequestBody::unknown));
-            return Answer::Runs { inner, entry: None, leash: None };
+            return Answer::Runs { inner, entry: None, leash: None, deadline: None };
         };
         let entry = Entry::begin(&self.ledger, method);
         match self.rules.admit(&self.ledger, method, request.headers()) {
             Err(refusal) => Answer::Refused { refusal: Some(refusal), entry: Some(entry) },
             Ok(leash) => {
+                let limit = deadline::limit(request.headers());
+                let deadline = limit.map(|limit| self.rules.sleep(limit));
                 let ledger = Arc::clone(&self.ledger);
                 let request = request.map(|body| RequestBody::counted(body, ledger, method));
                 let inner = self.inner.call(request);
-                Answer::Runs { inner, entry: Some(entry), leash }
+                Answer::Runs { inner, entry: Some(entry), leash, deadline }
             }
         }
     }
@@ -90,7 +95,14 @@ pin_project! {
     /// A call under way.
     #[project = Stage]
     pub(crate) enum Answer<F> {
-        Runs { #[pin] inner: F, entry: Option<Entry>, leash: Option<rules::Leash> },
+        Runs {
+            #[pin]
+            inner: F,
+            entry: Option<Entry>,
+            leash: Option<rules::Leash>,
+            // Until the answer begins.
+            deadline: Option<BoxFuture<'static, ()>>,
+        },
         Refused { refusal: Option<Status>, entry: Option<Entry> },
     }
 }
@@ -105,14 +117,15 @@ where
         match self.project() {
             Stage::Refused { refusal, entry } => {
                 let refusal = refusal.take().unwrap_or_else(|| Status::internal("asked twice"));
-                if let Some(entry) = entry.take() {
-                    entry.end(refusal.code());
-                }
-                let response = refusal.into_http::<Body>();
-                Poll::Ready(Ok(response.map(ResponseBody::unknown)))
+                Poll::Ready(Ok(refused(&refusal, entry)))
             }
-            Stage::Runs { inner, entry, leash } => {
-                let mut response = ready!(inner.poll(cx))?;
+            Stage::Runs { inner, entry, leash, deadline } => {
+                let Poll::Ready(response) = inner.poll(cx) else {
+                    let Some(deadline) = deadline else { return Poll::Pending };
+                    ready!(deadline.poll_unpin(cx));
+                    return Poll::Ready(Ok(refused(&deadline::exceeded(), entry)));
+                };
+                let mut response = response?;
                 let Some(entry) = entry.take() else {
                     return Poll::Ready(Ok(response.map(ResponseBody::unknown)));
                 };
@@ -130,4 +143,11 @@ where
             }
         }
     }
+}
+
+fn refused(refusal: &Status, entry: &mut Option<Entry>) -> Response<ResponseBody> {
+    if let Some(entry) = entry.take() {
+        entry.end(refusal.code());
+    }
+    refusal.clone().into_http::<Body>().map(ResponseBody::unknown)
 }

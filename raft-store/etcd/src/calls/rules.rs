@@ -96,6 +96,11 @@ impl Rules {
         }
     }
 
+    /// Resolves after a time.
+    pub(super) fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.clock.sleep(duration)
+    }
+
     /// Refuses a call, or says what may end it.
     pub(super) fn admit(
         &self,

@@ -4,11 +4,13 @@
 mod authority;
 mod dial;
 mod listen;
+mod serve;
 mod socket;
 mod url;
 
 pub(crate) use dial::Dialer;
 pub use listen::{ListenError, Sockets};
+pub use serve::{Serving, serve};
 pub(crate) use socket::Bytes;
 pub use socket::{Caller, Socket};
 pub use url::{Url, UrlError};

@@ -1,6 +1,6 @@
 //! One connection, whatever it runs over, that ends when the server does.
 //!
-//! tonic serves each connection in a task of its own that outlives the accepting one; a shared
+//! Each connection is served in a task of its own that outlives the accepting one; a shared
 //! signal makes every read and write of every connection fail instead.
 
 use super::authority::Mender;
