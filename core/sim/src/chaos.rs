@@ -420,8 +420,14 @@ impl Chaos {
         if !self.until(ms(3000), || self.is_witnessed(id, reached)).await || !all_up() {
             return;
         }
-        // The copy does not know of members that came since, who may be all that saw what it lacks.
-        if belong() != belonged {
+        // The copy does not know of members that came since, who may be all that saw what it lacks; and
+        // while voters change, a majority of the old ones is needed, too.
+        if belong() != belonged || !cluster.can_spare_one() {
+            return;
+        }
+        // Nobody need have seen a vote, or an entry, that came just now.
+        let Some(now) = cluster.copy(id) else { return };
+        if now.vote != copy.vote || (copy.last == reached && now.last != reached) {
             return;
         }
         cluster.take_down(id, self.kind());

@@ -3,6 +3,7 @@
 use crate::history::Findings;
 use crate::net::{Net, SimTransport, host_of};
 use crate::plan::Plan;
+use bytes::Bytes;
 use quorate_log::{Identity, RaftLog};
 use quorate_member::Core;
 use quorate_mvcc::{MemoryDb, Mvcc};
@@ -185,10 +186,18 @@ impl Cluster {
         self.core(id).map(|(core, incarnation)| (id, core, incarnation))
     }
 
+    /// Whether a change of voters is half done, as far as any member knows.
+    pub(crate) fn in_transition(&self) -> bool {
+        let mut cores = self.ids().into_iter().filter_map(|id| self.core(id));
+        cores.any(|(core, _)| core.consensus().in_transition())
+    }
+
     /// Whether one more member may be damaged for good.
     pub(crate) fn can_spare_one(&self) -> bool {
         let (voters, damaged) = self.voters_and_damaged();
-        !self.changing.load(Ordering::Relaxed) && damaged * 2 + 2 < voters.len()
+        !self.changing.load(Ordering::Relaxed)
+            && !self.in_transition()
+            && damaged * 2 + 2 < voters.len()
     }
 
     /// Starts a member from what its machine holds; runs as the member's host.
@@ -421,9 +430,10 @@ impl Cluster {
         let seed = self.random.next_u64();
         let nodes = self.nodes();
         let node = nodes.get(&id)?;
-        let last = node.core.as_ref()?.log().durable()?.index;
+        let log = node.core.as_ref()?.log();
+        let (last, vote) = (log.durable()?.index, log.vote());
         let (disk, db) = (node.disk.survivor(Crash::LoseAll, seed), node.db.survivor());
-        Some(Copy { disk, db: Arc::new(db), last })
+        Some(Copy { disk, db: Arc::new(db), last, vote })
     }
 
     /// Puts an older copy in place of what a member's machine holds, while it is down; `lacks` if
@@ -451,6 +461,7 @@ pub(crate) struct Copy {
     db: Arc<MemoryDb>,
     /// The last entry of its log.
     pub(crate) last: LogIndex,
+    pub(crate) vote: Option<Bytes>,
 }
 
 /// Why a member does not start.

@@ -13,6 +13,7 @@ use crate::scratch::Scratch;
 use crate::snapshot::{Inbox, SnapshotTraffic, Sums, Traffic};
 use crate::state::{State, WeakState};
 use crate::storage::LogStore;
+use crate::transition::finish_changes;
 use crate::transport::Transport;
 use crate::types::{Node, Raft, TypeConfig};
 use crate::witness::{self, Witness};
@@ -149,7 +150,8 @@ impl Consensus {
             let (reads, drive) = read_indexes(Arc::clone(&clock), inner.clone());
             tasks.spawn(drive);
             let every = options.timing.election_min;
-            tasks.spawn(keep_births(inner.clone(), Arc::clone(&parts.seams.clock), every));
+            tasks.spawn(keep_births(inner.clone(), Arc::clone(&clock), every));
+            tasks.spawn(finish_changes(inner.clone(), Arc::clone(&clock), every));
             Inner {
                 options,
                 raft,

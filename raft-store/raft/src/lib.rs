@@ -31,6 +31,7 @@ mod scratch;
 mod snapshot;
 mod state;
 mod storage;
+mod transition;
 mod transport;
 mod types;
 mod wire;

@@ -78,6 +78,11 @@ pub(crate) async fn audit(cluster: &Cluster, history: &History) {
         check_observed(cluster, history, &kept);
     }
     compare_logs(cluster);
+    if cluster.in_transition() {
+        cluster
+            .findings
+            .violation(format!("a change of voters was never finished: {}", cluster.stand()));
+    }
 }
 
 /// The keys as read at the end are those that the observed history ends with.
