@@ -138,11 +138,10 @@ impl Client {
     }
 
     fn request(&self, number: usize) -> Request {
-        let name = |high: u64, low: u64| RequestId(u128::from(high) << 64 | u128::from(low));
         match self.anonymous(number) {
             Request::Txn(txn) if self.random.below(3) == 0 => {
-                let name = name(self.random.next_u64(), self.random.next_u64());
-                Request::Txn(txn.identified(name))
+                let [high, low] = [(); 2].map(|()| u128::from(self.random.next_u64()));
+                Request::Txn(txn.identified(RequestId(high << 64 | low)))
             }
             request => request,
         }

@@ -80,8 +80,7 @@ where
         match self.rules.admit(&self.ledger, method, request.headers()) {
             Err(refusal) => Answer::Refused { refusal: Some(refusal), entry: Some(entry) },
             Ok(leash) => {
-                let limit = deadline::limit(request.headers());
-                let deadline = limit.map(|limit| self.rules.sleep(limit));
+                let deadline = self.rules.deadline(request.headers());
                 let ledger = Arc::clone(&self.ledger);
                 let request = request.map(|body| RequestBody::counted(body, ledger, method));
                 let inner = self.inner.call(request);

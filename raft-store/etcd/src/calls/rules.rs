@@ -1,6 +1,7 @@
 //! What holds for every call: the client's version is text, who wants a leader needs one, and a
 //! learner serves next to nothing.
 
+use super::deadline;
 use super::ledger::Ledger;
 use crate::descriptors::Kind;
 use crate::errors::{INVALID_CLIENT_VERSION, NO_LEADER, NOT_FOR_LEARNERS};
@@ -96,9 +97,9 @@ impl Rules {
         }
     }
 
-    /// Resolves after a time.
-    pub(super) fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.clock.sleep(duration)
+    /// Resolves when the time that a caller gives its call is over; `None` if it gives none.
+    pub(super) fn deadline(&self, headers: &HeaderMap) -> Option<BoxFuture<'static, ()>> {
+        deadline::limit(headers).map(|limit| self.clock.sleep(limit))
     }
 
     /// Refuses a call, or says what may end it.

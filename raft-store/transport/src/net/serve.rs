@@ -6,7 +6,7 @@
 //! they answer leaves in one write.
 //!
 //! Invariants: a connection's calls end with it; a call that keeps the processor for itself holds up
-//! the others of its connection, but nothing else.
+//! the others of its connection, but nothing else; one that panics ends its connection.
 
 use super::{Caller, Socket};
 use futures::future::BoxFuture;
