@@ -8,7 +8,7 @@
 use crate::consensus::{Consensus, Inner};
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
-use quorate_seams::{SharedClock, timeout};
+use quorate_seams::{SharedClock, bug, timeout};
 use std::collections::BTreeSet;
 use std::sync::Weak;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) async fn finish_changes(inner: Weak<Inner>, clock: SharedClock, every
     loop {
         clock.sleep(every).await;
         let Some(inner) = inner.upgrade() else { return };
-        if !inner.raft.is_leader() || !inner.in_transition() {
+        if !inner.raft.is_leader() || !inner.in_transition() || bug("raft-leaves-a-change-half-done") {
             continue;
         }
         let _one = inner.changing.lock().await;

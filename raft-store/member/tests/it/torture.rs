@@ -134,10 +134,11 @@ impl Cycle<'_> {
         }
         if plan.role == Role::Sender {
             trial.member(other).kill().await;
-            // A victim that dies before its time leaves no majority.
+            // A victim that dies before its time leaves no majority, and neither does one whose disk
+            // has failed it already while the third lacks a snapshot.
             let enough = trial.acknowledged() + AWAY;
             eventually("the others write what it will lack", async || {
-                trial.acknowledged() >= enough || member.ended().await.is_some()
+                trial.acknowledged() >= enough || report.exists() || member.ended().await.is_some()
             })
             .await;
             trial.start(other, &plan.tuning);
