@@ -143,7 +143,7 @@ impl Operator {
         let give_up = cluster.control.now() + PATIENCE;
         let mut last = None;
         while cluster.control.now() < give_up && !cluster.findings.any() {
-            if let Some((via, core, _)) = cluster.any(&*self.random) {
+            if let Some((via, core)) = self.whom_to_ask(&change) {
                 let asking = change.clone();
                 let asked =
                     cluster.control.spawn_on(host_of(via), async move { ask(&core, asking).await });
@@ -162,6 +162,19 @@ impl Operator {
             .findings
             .violation(format!("{change:?} cannot be made: {last:?}; {}", cluster.stand()));
         false
+    }
+
+    /// Any member, and every other time the one that has moved: if it leads, the rest looks for it at
+    /// its old address.
+    fn whom_to_ask(&self, change: &MembershipChange) -> Option<(MemberId, Core)> {
+        let cluster = &self.cluster;
+        if let MembershipChange::Move { id, .. } = change
+            && self.random.below(2) == 0
+            && let Some((core, _)) = cluster.core(*id)
+        {
+            return Some((*id, core));
+        }
+        cluster.any(&*self.random).map(|(via, core, _)| (via, core))
     }
 
     /// No id and no address occurs twice in what a change is answered with.

@@ -79,7 +79,10 @@ impl Core {
         self.change(MembershipChange::Remove { id, force }).await
     }
 
-    /// Notes that a member has moved to another address.
+    /// Notes that a member has moved to another address, or is about to.
+    ///
+    /// A leader that starts again elsewhere leads on, and the others look for it at its old address
+    /// until this is noted: ask that member itself then, or note the move before it.
     ///
     /// # Errors
     /// There is no such member, or the address belongs to another one.
