@@ -55,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "quorate-bolt",
         ],
     ),
+    ("quorate-client", BASE),
     ("quorate", &["*"]),
     ("quorate-sim", &["*"]),
     ("quorate-examples", &["*"]),
@@ -84,7 +85,8 @@ const AGENT: &[&str] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("rocksdb", &["quorate-mvcc"]),
     ("openraft", &["quorate-raft"]),
-    ("tonic", &["quorate-transport", "quorate-etcd"]),
+    ("tonic", &["quorate-transport", "quorate-etcd", "quorate-client"]),
+    ("etcd-client", &["quorate-client"]),
     ("bcrypt", &["quorate-auth"]),
     ("ring", &["quorate-auth", "quorate-etcd"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),

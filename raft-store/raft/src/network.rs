@@ -22,6 +22,7 @@ use openraft::raft::{
 use quorate_log::RaftLog;
 use quorate_seams::spawn_blocking;
 use quorate_types::MemberId;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -43,6 +44,15 @@ pub(crate) struct Network {
 impl Network {
     fn link(&self, target: u64, node: &Node, lane: Lane) -> Link {
         Link { network: self.clone(), target, node: node.clone(), lane }
+    }
+
+    /// Whether a request stands for entries that have been purged here. openraft sends what it finds of
+    /// a range, which may be nothing, and it may take up again a range that it gave up before: then it
+    /// would send nothing for ever and look at no newer order.
+    fn lacks(&self, request: &AppendEntriesRequest<TypeConfig>) -> bool {
+        let next = request.prev_log_id.map_or(0, |prev| prev.index + 1);
+        let purged = || self.log.state().purged.map(|id| id.index.0);
+        request.entries.is_empty() && purged().is_some_and(|purged| next <= purged)
     }
 
     /// What goes with an append request for a log of some birth.
@@ -121,6 +131,11 @@ fn rpc_error(error: &CallError) -> RPCError<TypeConfig> {
     }
 }
 
+/// Ends a stream of requests that stand for purged entries; openraft decides anew what to send.
+fn purged() -> NetworkError<TypeConfig> {
+    NetworkError::from_string("the entries to send have been purged")
+}
+
 fn wire_error(error: &wire::WireError) -> RPCError<TypeConfig> {
     RPCError::Unreachable(Unreachable::new(error))
 }
@@ -194,7 +209,14 @@ impl RaftNetworkV2<TypeConfig> for Link {
             sent.get_or_init(|| (birth, request.vote));
             wire::encode_append(&request, &network.envelope(birth))
         };
-        let requests = input.map(encode).boxed();
+        let (network, gone) = (self.network.clone(), Arc::new(AtomicBool::new(false)));
+        let noticed = Arc::clone(&gone);
+        let there = move |request: &AppendEntriesRequest<TypeConfig>| {
+            let lacking = network.lacks(request);
+            noticed.store(lacking, Ordering::Release);
+            std::future::ready(!lacking)
+        };
+        let requests = input.take_while(there).map(encode).boxed();
         async move {
             let replies = self.network.transport.append(&self.peer(self.lane), requests).await;
             let replies = replies.map_err(|error| rpc_error(&error))?;
@@ -207,7 +229,11 @@ impl RaftNetworkV2<TypeConfig> for Link {
                 }
                 Ok(reply)
             });
-            Ok(decoded.boxed())
+            let end = futures::stream::iter([()]).filter_map(move |()| {
+                let error = gone.load(Ordering::Acquire).then(|| RPCError::Network(purged()));
+                std::future::ready(error.map(Err))
+            });
+            Ok(decoded.chain(end).boxed())
         }
         .boxed()
     }

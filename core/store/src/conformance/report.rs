@@ -46,6 +46,13 @@ impl Suite {
         self
     }
 
+    /// Only the cases whose name does not contain a text.
+    #[must_use]
+    pub fn without(mut self, text: &str) -> Self {
+        self.cases.retain(|case| !case.name().contains(text));
+        self
+    }
+
     /// The cases.
     #[must_use]
     pub fn cases(&self) -> &[Case] {

@@ -79,7 +79,11 @@ const ROWS: &[Row] = &[
     ),
     Row("Maintenance/Status", &["health::one_version_is_told_everywhere", ETCDCTL], ""),
     Row("Maintenance/Defragment", &[ETCDCTL], ""),
-    Row("Maintenance/Hash", &[], "not served: members are compared by HashKV"),
+    Row(
+        "Maintenance/Hash",
+        &["maintenance::a_hash_tells_whether_keys_and_leases_are_the_same"],
+        "of the keys, their history and the leases, not of the bytes of a database",
+    ),
     Row("Maintenance/HashKV", &[DIFFERENTIAL], ""),
     Row("Maintenance/MoveLeader", &[], "etcd's own tests show it"),
     Row("Auth/AuthEnable", &[AUTH_SWITCH, REAL_AUTH], ""),

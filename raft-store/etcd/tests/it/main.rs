@@ -14,6 +14,7 @@ mod http;
 mod leader;
 mod lease;
 mod lock;
+mod maintenance;
 mod members;
 mod metrics;
 mod own;
