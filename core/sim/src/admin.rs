@@ -118,6 +118,12 @@ impl Operator {
         let up = cluster.with_health(Health::Up);
         let at = usize::try_from(self.random.below(up.len().max(1) as u64)).unwrap_or(0);
         let Some(id) = up.get(at).copied() else { return };
+        let (voters, _) = cluster.voters_and_damaged();
+        let others = up.iter().filter(|other| **other != id && voters.contains(other)).count();
+        if others * 2 <= voters.len() {
+            // Nobody could note the move while the others look for it where it was.
+            return;
+        }
         let addr = format!("member-{id}:{}", 2 + self.random.below(1000));
         let change = MembershipChange::Move { id, addr: addr.clone() };
         // A leader that was told looks for the member at the new address alone: if its vote is needed
