@@ -37,6 +37,7 @@
 //! ```
 
 mod admission;
+mod column;
 mod decode;
 mod error;
 pub mod field;
@@ -49,20 +50,25 @@ pub mod merge;
 mod metadata;
 mod object;
 mod objects;
+pub mod ownership;
+pub mod patch;
 mod registry;
+pub mod schema;
 mod storage;
 pub mod timestamp;
 mod typed;
 mod validate;
 
 pub use admission::{Admission, Claims, Operation};
+pub use column::{Column, ScalePaths};
 pub use error::Error;
 pub use field::{FieldError, FieldReason};
 pub use kind::Kind;
 pub use metadata::{Metadata, OwnerReference};
 pub use object::Object;
 pub use objects::{
-    Action, Applied, Change, Committed, DeleteOptions, Deleted, ObjectList, Objects, Propagation,
+    Action, Applied, Change, Committed, DeleteOptions, Deleted, ObjectList, ObjectPage, Objects,
+    PageRequest, Propagation,
 };
 pub use quorate_types::{GroupKind, ObjectKey, Revision, Selector, Term, Uid};
 pub use registry::{KindInfo, MergeKeys, Registry, check};

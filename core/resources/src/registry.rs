@@ -2,7 +2,10 @@
 
 use crate::kind::api_version;
 use crate::object::split_api_version;
-use crate::{Error, FieldError, GroupKind, Kind, Object, ObjectKey, decode, hint, storage};
+use crate::{
+    Column, Error, FieldError, GroupKind, Kind, Object, ObjectKey, ScalePaths, decode, hint,
+    storage,
+};
 use quorate_types::name::{self, NameError};
 use std::collections::BTreeMap;
 
@@ -47,6 +50,14 @@ pub struct KindInfo {
     pub held: fn(&Object) -> bool,
     /// How `apply` merges lists.
     pub merge_keys: MergeKeys,
+    /// Groups of kinds that are listed together: `all`.
+    pub categories: Vec<String>,
+    /// How objects are listed for people; empty for name and age.
+    pub columns: &'static [Column],
+    /// Fields besides name and namespace by which objects can be selected: `status.phase`.
+    pub selectable: &'static [&'static str],
+    /// Where the replicas are, if the kind can be scaled.
+    pub scale: Option<ScalePaths>,
 }
 
 impl KindInfo {
@@ -69,6 +80,10 @@ impl KindInfo {
             graceful_delete: |_| None,
             held: |_| false,
             merge_keys: &[],
+            categories: Vec::new(),
+            columns: &[],
+            selectable: &[],
+            scale: None,
         }
     }
 
@@ -82,6 +97,22 @@ impl KindInfo {
     #[must_use]
     pub fn api_version(&self) -> String {
         api_version(&self.group, &self.version)
+    }
+
+    /// The kind in lower case, as people write it for one object.
+    #[must_use]
+    pub fn singular(&self) -> String {
+        self.kind.to_lowercase()
+    }
+
+    /// Plural and group: `deployments.apps`.
+    #[must_use]
+    pub fn qualified_plural(&self) -> String {
+        if self.group.is_empty() {
+            self.plural.clone()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
     }
 
     /// The prefix of all keys of the kind: `/registry/apps/deployments/`.
@@ -182,6 +213,13 @@ impl Registry {
                 || info.short_names.contains(&name)
                 || format!("{}.{}", info.plural, info.group) == name
         })
+    }
+
+    /// The kind that a group, version and plural stand for.
+    #[must_use]
+    pub fn by_plural(&self, group: &str, version: &str, plural: &str) -> Option<&KindInfo> {
+        self.kinds()
+            .find(|info| info.plural == plural && info.group == group && info.version == version)
     }
 
     /// Which object a store key holds.

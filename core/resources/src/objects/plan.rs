@@ -94,6 +94,9 @@ pub(super) fn update<'i>(
     if new.generate_name.is_none() {
         new.generate_name.clone_from(&before.generate_name);
     }
+    if new.managed_fields.is_empty() {
+        new.managed_fields.clone_from(&before.managed_fields);
+    }
     if info.status {
         set_status(&mut object.body, old.body.get("status"));
     }
@@ -111,6 +114,9 @@ pub(super) fn status<'i>(
     let pinned = given_old || object.metadata.resource_version.is_some();
     same_version(object, &old)?;
     let mut next = Object::clone(&old);
+    if !object.metadata.managed_fields.is_empty() {
+        next.metadata.managed_fields.clone_from(&object.metadata.managed_fields);
+    }
     if info.status {
         set_status(&mut next.body, object.body.get("status"));
     } else {

@@ -1,0 +1,80 @@
+//! Objects in the form that the client asked for.
+
+use crate::Api;
+use crate::call::Call;
+use crate::failure::Failure;
+use crate::media::Form;
+use crate::reply::{self, Reply};
+use crate::table::{self, Include, Style};
+use quorate_resources::{KindInfo, Object};
+use serde_json::{Value, json};
+
+/// The style of tables that a request wants.
+pub(super) fn style(api: &Api, call: &Call, version: &'static str) -> Result<Style, Failure> {
+    let now = api.objects(false).seams().clock.wall().as_secs();
+    Ok(Style { version, include: Include::parse(&call.query)?, now })
+}
+
+/// One object as a value.
+pub(super) fn value(
+    api: &Api,
+    call: &Call,
+    info: &KindInfo,
+    object: &Object,
+    headings: bool,
+) -> Result<Value, Failure> {
+    Ok(match call.accepted.form {
+        Form::Table(version) => {
+            let metadata = json!({ "resourceVersion": text(object) });
+            let style = style(api, call, version)?;
+            table::table(info, std::slice::from_ref(object), &metadata, headings, style)
+        }
+        Form::Partial(version) => table::partial(object, version),
+        Form::Object | Form::Groups(_) => json!(object),
+    })
+}
+
+fn text(object: &Object) -> String {
+    object.metadata.resource_version.map(|version| version.to_string()).unwrap_or_default()
+}
+
+/// One object as an answer.
+pub(super) fn object(
+    api: &Api,
+    call: &Call,
+    info: &KindInfo,
+    object: &Object,
+    code: u16,
+) -> Result<Reply, Failure> {
+    let value = value(api, call, info, object, true)?;
+    Ok(reply::value(code, &value, call.accepted.encoding))
+}
+
+/// Many objects as an answer.
+pub(super) fn list(
+    api: &Api,
+    call: &Call,
+    info: &KindInfo,
+    objects: &[Object],
+    metadata: &Value,
+) -> Result<Reply, Failure> {
+    let value = match call.accepted.form {
+        Form::Table(version) => {
+            table::table(info, objects, metadata, true, style(api, call, version)?)
+        }
+        Form::Partial(version) => {
+            let items: Vec<Value> =
+                objects.iter().map(|object| table::partial(object, version)).collect();
+            json!({
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": format!("meta.k8s.io/{version}"),
+                "metadata": metadata, "items": items,
+            })
+        }
+        Form::Object | Form::Groups(_) => json!({
+            "kind": format!("{}List", info.kind), "apiVersion": info.api_version(),
+            "metadata": metadata, "items": objects,
+        }),
+    };
+    Ok(reply::value(200, &value, call.accepted.encoding))
+}
