@@ -1,20 +1,22 @@
 //! The list of built-in kinds and what is peculiar about each.
 
 use crate::types::{
-    ConfigMap, Deployment, EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet,
-    RuntimeClass, Secret, Service,
+    ConfigMap, CustomResourceDefinition, Deployment, EndpointSlice, Event, Lease, Namespace, Node,
+    Pod, ReplicaSet, RuntimeClass, Secret, Service,
 };
 use crate::{column, default, merge, validate};
 use quorate_resources::{KindInfo, Object, Registry, ScalePaths};
 use quorate_types::name;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// All built-in kinds.
 #[must_use]
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     let core = [namespace(), node(), pod(), service(), config_map(), secret(), event()];
-    let others = [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class()];
+    let others =
+        [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class(), definition()];
     for info in core.into_iter().chain(others) {
         registry.register(info).expect("the built-in kinds have different names");
     }
@@ -23,9 +25,9 @@ pub fn registry() -> Registry {
 
 /// Where workloads have their replicas.
 const SCALE: ScalePaths = ScalePaths {
-    spec_replicas: "/spec/replicas",
-    status_replicas: "/status/replicas",
-    selector: "/spec/selector",
+    spec_replicas: Cow::Borrowed("/spec/replicas"),
+    status_replicas: Cow::Borrowed("/status/replicas"),
+    selector: Cow::Borrowed("/spec/selector"),
 };
 
 const POD_FIELDS: &[&str] = &[
@@ -198,5 +200,16 @@ fn runtime_class() -> KindInfo {
         validate: validate::runtime_class,
         columns: column::RUNTIME_CLASSES,
         ..KindInfo::of::<RuntimeClass>()
+    }
+}
+
+fn definition() -> KindInfo {
+    KindInfo {
+        short_names: short(&["crd", "crds"]),
+        default: default::definition,
+        validate: validate::definition,
+        categories: short(&["api-extensions"]),
+        columns: column::DEFINITIONS,
+        ..KindInfo::of::<CustomResourceDefinition>()
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::Object;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// One column of a kind's table.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +44,12 @@ impl Column {
 }
 
 /// Where the replicas of a kind are, as JSON pointers: makes it scalable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScalePaths {
     /// The wanted number.
-    pub spec_replicas: &'static str,
+    pub spec_replicas: Cow<'static, str>,
     /// The number that exists.
-    pub status_replicas: &'static str,
+    pub status_replicas: Cow<'static, str>,
     /// The label selector of the replicas.
-    pub selector: &'static str,
+    pub selector: Cow<'static, str>,
 }

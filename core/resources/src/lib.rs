@@ -38,6 +38,7 @@
 
 mod admission;
 mod column;
+pub mod custom;
 mod decode;
 mod error;
 pub mod field;

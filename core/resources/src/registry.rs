@@ -1,5 +1,6 @@
 //! Which kinds exist, and what is peculiar about each: data, not code per request.
 
+use crate::custom::CustomKind;
 use crate::kind::api_version;
 use crate::object::split_api_version;
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
 };
 use quorate_types::name::{self, NameError};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// By which fields the items of a list are the same item, per name of the list.
 ///
@@ -58,6 +60,8 @@ pub struct KindInfo {
     pub selectable: &'static [&'static str],
     /// Where the replicas are, if the kind can be scaled.
     pub scale: Option<ScalePaths>,
+    /// The rules of a kind that was defined at run time; they come on top of the others.
+    pub custom: Option<Arc<CustomKind>>,
 }
 
 impl KindInfo {
@@ -70,13 +74,26 @@ impl KindInfo {
             version: K::VERSION.to_owned(),
             kind: K::KIND.to_owned(),
             plural: K::PLURAL.to_owned(),
-            short_names: Vec::new(),
             namespaced: K::NAMESPACED,
+            check: check::<K>,
+            ..Self::plain()
+        }
+    }
+
+    /// A kind without a name and without a type.
+    pub(crate) fn plain() -> Self {
+        Self {
+            group: String::new(),
+            version: String::new(),
+            kind: String::new(),
+            plural: String::new(),
+            short_names: Vec::new(),
+            namespaced: false,
             status: true,
             name_rule: name::check_dns_subdomain,
             default: |_| {},
             validate: |_, _| Vec::new(),
-            check: check::<K>,
+            check: |_| Ok(()),
             graceful_delete: |_| None,
             held: |_| false,
             merge_keys: &[],
@@ -84,6 +101,7 @@ impl KindInfo {
             columns: &[],
             selectable: &[],
             scale: None,
+            custom: None,
         }
     }
 
@@ -97,6 +115,22 @@ impl KindInfo {
     #[must_use]
     pub fn api_version(&self) -> String {
         api_version(&self.group, &self.version)
+    }
+
+    /// Fills in what users may leave out.
+    pub fn fill(&self, object: &mut Object) {
+        (self.default)(object);
+        if let Some(custom) = &self.custom {
+            custom.fill(object);
+        }
+    }
+
+    /// Finds faults of a new object, or of a changed one beside the old one.
+    #[must_use]
+    pub fn faults(&self, object: &Object, old: Option<&Object>) -> Vec<FieldError> {
+        let mut faults = (self.validate)(object, old);
+        faults.extend(self.custom.iter().flat_map(|custom| custom.faults(object)));
+        faults
     }
 
     /// The kind in lower case, as people write it for one object.

@@ -1,20 +1,18 @@
 //! The API as a function from requests to answers.
 
 use crate::call::Call;
-use crate::dry_run::DryRun;
 use crate::failure::Failure;
 use crate::media::Form;
-use crate::openapi::Documents;
 use crate::reply::{self, Reply, ResponseBody};
 use crate::route::{Route, route};
+use crate::served::Served;
 use crate::{discovery, verbs};
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::{Method, Request, Response};
-use quorate_resources::schema::Schemas;
-use quorate_resources::{Objects, Registry};
+use quorate_resources::Objects;
 use serde_json::json;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The version of Kubernetes whose API this is.
 const MINOR: &str = "32";
@@ -28,18 +26,16 @@ pub struct Api {
 #[derive(Debug)]
 struct Shared {
     objects: Objects,
-    dry: Objects,
-    schemas: OnceLock<Schemas>,
-    documents: OnceLock<Documents>,
+    served: RwLock<Served>,
 }
 
 impl Api {
-    /// The API of all kinds that the objects' registry has.
+    /// The API of all kinds that the objects' registry has, and of those that are defined at run time
+    /// if the kind of definitions is among them.
     #[must_use]
     pub fn new(objects: Objects) -> Self {
-        let dry = objects.over(Arc::new(DryRun(objects.store().clone())));
-        let (schemas, documents) = (OnceLock::new(), OnceLock::new());
-        Self { shared: Arc::new(Shared { objects, dry, schemas, documents }) }
+        let served = RwLock::new(Served::new(&objects));
+        Self { shared: Arc::new(Shared { objects, served }) }
     }
 
     /// Answers a request. The body of a watch ends when the watch does.
@@ -54,68 +50,63 @@ impl Api {
         };
         reply.unwrap_or_else(|failure| {
             tracing::debug!(%failure, "request is refused");
-            reply::failure(&failure, self.registry())
+            reply::failure(&failure, self.served().registry())
         })
     }
 
     async fn answer(&self, call: &Call) -> Result<Reply, Failure> {
-        match route(&call.path, self.registry()) {
-            Route::Objects(target) => verbs::objects(self, call, &target).await,
+        let served = self.current().await?;
+        match route(&call.path, served.registry()) {
+            Route::Objects(target) => verbs::objects(&served, call, &target).await,
             Route::Review(group, plural) => verbs::review(call, &group, &plural),
             Route::Nothing => Err(Failure::NoSuchPath),
             _ if call.method != Method::GET && call.method != Method::HEAD => {
                 Err(Failure::NoSuchVerb)
             }
-            other => self.document(call, other),
+            other => document(&served, call, other),
         }
     }
 
-    /// What is the same for everybody.
-    fn document(&self, call: &Call, route: Route<'_>) -> Result<Reply, Failure> {
-        let registry = self.registry();
-        let value = |value| Ok(reply::value(200, &value, call.accepted.encoding));
-        match (route, call.accepted.form) {
-            (Route::Version, _) => value(version()),
-            (Route::Health(name, check), _) => health(call, name, check.as_deref()),
-            (Route::Core, Form::Groups(version)) => {
-                Ok(discovery::aggregated(registry, true, version))
-            }
-            (Route::Groups, Form::Groups(version)) => {
-                Ok(discovery::aggregated(registry, false, version))
-            }
-            (Route::Core, _) => value(discovery::core()),
-            (Route::Groups, _) => value(discovery::groups(registry)),
-            (Route::Group(group), _) => {
-                discovery::group(registry, &group).ok_or(Failure::NoSuchPath).and_then(value)
-            }
-            (Route::GroupVersion(group, version), _) => {
-                let found = discovery::resources(registry, &group, &version);
-                found.ok_or(Failure::NoSuchPath).and_then(value)
-            }
-            (Route::OpenApiIndex, _) => value(self.documents().index()),
-            (Route::OpenApi(group, version), _) => {
-                let found = self.documents().of(&group, &version).ok_or(Failure::NoSuchPath)?;
-                Ok(reply::bytes("application/json", found))
-            }
-            _ => Err(Failure::NoSuchPath),
+    fn served(&self) -> Served {
+        self.shared.served.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is served now: kinds may have been defined since the last request.
+    async fn current(&self) -> Result<Served, Failure> {
+        let served = self.served();
+        let Some(renewed) = served.renewed(&self.shared.objects).await? else { return Ok(served) };
+        let mut place = self.shared.served.write().unwrap_or_else(PoisonError::into_inner);
+        place.clone_from(&renewed);
+        Ok(renewed)
+    }
+}
+
+/// What is the same for everybody.
+fn document(served: &Served, call: &Call, route: Route<'_>) -> Result<Reply, Failure> {
+    let registry = served.registry();
+    let value = |value| Ok(reply::value(200, &value, call.accepted.encoding));
+    match (route, call.accepted.form) {
+        (Route::Version, _) => value(version()),
+        (Route::Health(name, check), _) => health(call, name, check.as_deref()),
+        (Route::Core, Form::Groups(version)) => Ok(discovery::aggregated(registry, true, version)),
+        (Route::Groups, Form::Groups(version)) => {
+            Ok(discovery::aggregated(registry, false, version))
         }
-    }
-
-    pub(crate) fn registry(&self) -> &Registry {
-        self.shared.objects.registry()
-    }
-
-    /// The objects, or their likeness that writes nothing.
-    pub(crate) fn objects(&self, dry_run: bool) -> &Objects {
-        if dry_run { &self.shared.dry } else { &self.shared.objects }
-    }
-
-    pub(crate) fn schemas(&self) -> &Schemas {
-        self.shared.schemas.get_or_init(quorate_kinds::schemas)
-    }
-
-    fn documents(&self) -> &Documents {
-        self.shared.documents.get_or_init(|| Documents::new(self.registry(), self.schemas()))
+        (Route::Core, _) => value(discovery::core()),
+        (Route::Groups, _) => value(discovery::groups(registry)),
+        (Route::Group(group), _) => {
+            discovery::group(registry, &group).ok_or(Failure::NoSuchPath).and_then(value)
+        }
+        (Route::GroupVersion(group, version), _) => {
+            let found = discovery::resources(registry, &group, &version);
+            found.ok_or(Failure::NoSuchPath).and_then(value)
+        }
+        (Route::OpenApiIndex, _) => value(served.documents().index()),
+        (Route::OpenApi(group, version), _) => {
+            let found = served.documents().of(&group, &version).ok_or(Failure::NoSuchPath)?;
+            Ok(reply::bytes("application/json", found))
+        }
+        _ => Err(Failure::NoSuchPath),
     }
 }
 
@@ -135,7 +126,7 @@ fn health(call: &Call, name: &str, check: Option<&str>) -> Result<Reply, Failure
         let known = CHECKS.contains(&check);
         return if known { Ok(reply::text(200, "ok")) } else { Err(Failure::NoSuchPath) };
     }
-    if !call.path.contains('?') && call.query.all("verbose").next().is_none() {
+    if call.query.all("verbose").next().is_none() {
         return Ok(reply::text(200, "ok"));
     }
     let lines: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();

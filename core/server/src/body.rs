@@ -1,6 +1,7 @@
 //! Bodies of requests: bytes with a bound, then one value.
 
 use crate::failure::Failure;
+use crate::protobuf::{self, ProtobufError};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
@@ -8,7 +9,8 @@ use quorate_types::limits::MAX_MANIFEST_BYTES;
 use serde_json::Value;
 use std::error::Error;
 
-const OBJECT_TYPES: &str = "application/json, application/yaml";
+const OBJECT_TYPES: &str =
+    "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// Reads a whole body.
 pub(crate) async fn read<B>(body: B) -> Result<Bytes, Failure>
@@ -30,6 +32,10 @@ pub(crate) fn object(media_type: &str, bytes: &[u8]) -> Result<Value, Failure> {
     match media_type {
         "application/json" => json(bytes),
         "application/yaml" | "application/x-yaml" | "text/yaml" => yaml(bytes),
+        protobuf::MEDIA_TYPE => protobuf::object(bytes).map_err(|error| match error {
+            ProtobufError::Unknown { .. } => Failure::MediaType { accepted: OBJECT_TYPES },
+            other => Failure::bad(format!("the body is no protobuf: {other}")),
+        }),
         _ => Err(Failure::MediaType { accepted: OBJECT_TYPES }),
     }
 }

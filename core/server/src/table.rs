@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use crate::query::Query;
+use quorate_resources::custom::PathColumn;
 use quorate_resources::{Column, KindInfo, Object};
 use serde_json::{Value, json};
 
@@ -52,25 +53,43 @@ pub(crate) fn table(
     headings: bool,
     style: Style,
 ) -> Value {
-    let columns = if info.columns.is_empty() { PLAIN } else { info.columns };
-    let definitions: Vec<Value> =
-        if headings { columns.iter().map(definition).collect() } else { Vec::new() };
-    let rows: Vec<Value> = objects.iter().map(|object| row(columns, object, style)).collect();
+    let definitions = if headings { definitions(info) } else { Vec::new() };
+    let rows: Vec<Value> = objects.iter().map(|object| row(info, object, style)).collect();
     json!({
         "kind": "Table", "apiVersion": format!("meta.k8s.io/{}", style.version),
         "metadata": metadata, "columnDefinitions": definitions, "rows": rows,
     })
 }
 
-fn definition(column: &Column) -> Value {
-    json!({
-        "name": column.name, "type": column.kind, "format": column.format,
-        "description": column.description, "priority": column.priority,
-    })
+/// The columns of a kind that was not defined at run time.
+fn columns(info: &KindInfo) -> &'static [Column] {
+    if info.columns.is_empty() { PLAIN } else { info.columns }
 }
 
-fn row(columns: &[Column], object: &Object, style: Style) -> Value {
-    let cells: Vec<Value> = columns.iter().map(|column| (column.cell)(object, style.now)).collect();
+fn definitions(info: &KindInfo) -> Vec<Value> {
+    if let Some(custom) = &info.custom {
+        let of = |column: &PathColumn| {
+            json!({
+                "name": column.name, "type": column.kind, "format": column.format,
+                "description": column.description, "priority": column.priority,
+            })
+        };
+        return custom.columns.iter().map(of).collect();
+    }
+    let of = |column: &Column| {
+        json!({
+            "name": column.name, "type": column.kind, "format": column.format,
+            "description": column.description, "priority": column.priority,
+        })
+    };
+    columns(info).iter().map(of).collect()
+}
+
+fn row(info: &KindInfo, object: &Object, style: Style) -> Value {
+    let cells: Vec<Value> = match &info.custom {
+        Some(custom) => custom.columns.iter().map(|it| it.cell(object, style.now)).collect(),
+        None => columns(info).iter().map(|it| (it.cell)(object, style.now)).collect(),
+    };
     let mut row = json!({ "cells": cells });
     match style.include {
         Include::Nothing => {}

@@ -12,7 +12,7 @@ use text::{age, at, count};
 
 const NAME: Column =
     Column { format: "name", ..Column::new("Name", |object, _| json!(object.metadata.name)) };
-const AGE: Column = Column::new("Age", |object, now| age(object, now));
+const AGE: Column = Column::new("Age", age);
 
 pub(crate) const PODS: &[Column] = pod::COLUMNS;
 pub(crate) const NODES: &[Column] = node::COLUMNS;
@@ -54,6 +54,8 @@ pub(crate) const SECRETS: &[Column] = &[
 ];
 pub(crate) const LEASES: &[Column] =
     &[NAME, Column::new("Holder", |lease, _| json!(at(lease, "/spec/holderIdentity"))), AGE];
+pub(crate) const DEFINITIONS: &[Column] =
+    &[NAME, Column::new("Created At", |object, _| json!(object.metadata.creation_timestamp))];
 pub(crate) const RUNTIME_CLASSES: &[Column] =
     &[NAME, Column::new("Handler", |class, _| json!(at(class, "/handler"))), AGE];
 

@@ -7,8 +7,8 @@
 mod lists;
 
 use crate::types::{
-    ConfigMap, Deployment, EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet,
-    RuntimeClass, Secret, Service,
+    ConfigMap, CustomResourceDefinition, Deployment, EndpointSlice, Event, Lease, Namespace, Node,
+    Pod, ReplicaSet, RuntimeClass, Secret, Service,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, Patch, Status};
 use quorate_resources::schema::{REFERENCE, Schemas};
@@ -38,6 +38,7 @@ pub fn schemas() -> Schemas {
     add::<EndpointSlice>(found, &mut kinds);
     add::<Lease>(found, &mut kinds);
     add::<RuntimeClass>(found, &mut kinds);
+    add::<CustomResourceDefinition>(found, &mut kinds);
     found.subschema_for::<DeleteOptions>();
     found.subschema_for::<ListMeta>();
     found.subschema_for::<Patch>();

@@ -158,7 +158,7 @@ fn complete(info: &KindInfo, object: &mut Object) -> Result<(), Error> {
     }
     prune_nulls(&mut object.body);
     (info.check)(object).map_err(|fault| Error::invalid(object, vec![fault]))?;
-    (info.default)(object);
+    info.fill(object);
     Ok(())
 }
 
@@ -222,7 +222,7 @@ fn desired<'o>(
 fn faults(step: &Step<'_>) -> Vec<FieldError> {
     let old = step.old.as_deref();
     let mut faults = validate::common(step.info, &step.next);
-    faults.extend((step.info.validate)(&step.next, old));
+    faults.extend(step.info.faults(&step.next, old));
     if let Some(old) = old.filter(|old| old.metadata.is_deleting()) {
         let before = &old.metadata.finalizers;
         let added = step.next.metadata.finalizers.iter().filter(|name| !before.contains(name));

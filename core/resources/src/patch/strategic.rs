@@ -104,11 +104,12 @@ fn patch_list(
     if !merges && order.is_none() && dropped.is_none() {
         return Ok(patch.iter().map(without_directives).collect());
     }
+    let before = current.clone();
+    let order = order.map_or(patch, Vec::as_slice);
     match schema.and_then(Schema::merge_key) {
         Some(key) => {
-            let item = schema.and_then(Schema::item);
-            let merged = merge_items(current, patch, key, item)?;
-            Ok(ordered(merged, order, |item| item.get(key)))
+            let merged = merge_items(current, patch, key, schema.and_then(Schema::item))?;
+            Ok(ordered(merged, &before, order, Some(key)))
         }
         None => {
             let mut merged = current;
@@ -118,7 +119,7 @@ fn patch_list(
                     merged.push(item.clone());
                 }
             }
-            Ok(ordered(merged, order, |item| Some(item)))
+            Ok(ordered(merged, &before, order, None))
         }
     }
 }
@@ -162,30 +163,30 @@ fn merge_items(
     Ok(current)
 }
 
-/// Items that the order names come in that order; each other item follows what it followed.
-fn ordered(
-    items: Vec<Value>,
-    order: Option<&Vec<Value>>,
-    identity: impl for<'v> Fn(&'v Value) -> Option<&'v Value>,
-) -> Vec<Value> {
-    let Some(order) = order else { return items };
-    let rank = |item: &Value| {
-        let id = identity(item);
-        order.iter().position(|wanted| id.is_some() && identity(wanted).or(Some(wanted)) == id)
+/// Puts a merged list in order: items that the patch speaks of come in its order, or in the order that
+/// it sets; each other item stays before those that it stood before.
+fn ordered(merged: Vec<Value>, before: &[Value], order: &[Value], key: Option<&str>) -> Vec<Value> {
+    let place = |items: &[Value], item: &Value| {
+        items.iter().position(|other| match key {
+            Some(key) => other.get(key) == item.get(key),
+            None => other == item,
+        })
     };
-    let mut named: Vec<(usize, Value)> = Vec::new();
-    let mut others: Vec<(usize, Value)> = Vec::new();
-    for (place, item) in items.into_iter().enumerate() {
-        match rank(&item) {
-            Some(rank) => named.push((rank, item)),
-            None => others.push((place, item)),
+    let (mut named, others): (Vec<_>, Vec<_>) =
+        merged.into_iter().partition(|item| place(order, item).is_some());
+    named.sort_by_key(|item| place(order, item));
+    let mut result = Vec::with_capacity(named.len() + others.len());
+    let mut others = others.into_iter().peekable();
+    for item in named {
+        let here = place(before, &item);
+        while let Some(other) =
+            others.next_if(|other| here.is_some() && place(before, other) < here)
+        {
+            result.push(other);
         }
+        result.push(item);
     }
-    named.sort_by_key(|(rank, _)| *rank);
-    let mut result: Vec<Value> = named.into_iter().map(|(_, item)| item).collect();
-    for (place, item) in others {
-        result.insert(place.min(result.len()), item);
-    }
+    result.extend(others);
     result
 }
 

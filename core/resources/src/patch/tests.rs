@@ -111,7 +111,7 @@ fn strategic_patch_merges_items_and_obeys_directives() {
         json!({ "tags": ["a", "b"] }),
         json!({ "tags": ["c"], "$deleteFromPrimitiveList/tags": ["a"] }),
     );
-    assert_eq!(tags, Ok(json!({ "tags": ["b", "c"] })));
+    assert_eq!(tags, Ok(json!({ "tags": ["c", "b"] })));
     assert!(strategic(parts(), json!({ "parts": [{ "image": "1" }] })).is_err(), "no merge key");
     assert!(strategic(parts(), json!({ "$patch": "grow" })).is_err());
 }

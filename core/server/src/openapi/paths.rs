@@ -81,7 +81,11 @@ fn operation(info: &KindInfo, action: &str, query: &[(&str, &str)], schema: &str
         json!({ "content": content, "required": true })
     };
     match action {
-        "patch" => operation["requestBody"] = body(PATCHES, &json!({ "type": "object" })),
+        "patch" => {
+            let known = |form: &&&str| info.custom.is_none() || !form.contains("strategic");
+            let forms: Vec<&str> = PATCHES.iter().filter(known).copied().collect();
+            operation["requestBody"] = body(&forms, &json!({ "type": "object" }));
+        }
         "post" | "put" => operation["requestBody"] = body(&["application/json"], &reference),
         _ => {}
     }

@@ -3,12 +3,12 @@
 use super::change::{manager, store};
 use super::incoming::{self, Incoming};
 use super::render;
-use crate::Api;
 use crate::body;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
 use crate::route::Target;
+use crate::served::Served;
 use quorate_resources::{Error, FieldError, Object, ObjectKey, ownership};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const MAX_ATTEMPTS: u32 = 8;
 
 /// Creates the object or lays what is said over it.
 pub(super) async fn apply(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -44,7 +44,7 @@ pub(super) async fn apply(
 
 /// The applied configuration, checked, without what the client did not say.
 fn config(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -85,7 +85,7 @@ fn drop_nulls(value: &mut Value) {
 }
 
 async fn once(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,

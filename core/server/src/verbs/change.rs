@@ -2,11 +2,11 @@
 
 use super::incoming::Incoming;
 use super::{incoming, render};
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
 use crate::route::Target;
+use crate::served::Served;
 use quorate_resources::ownership::{ManagedFields, Manager, write};
 use quorate_resources::{Error, KindInfo, Object, ObjectKey, timestamp};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const MAX_ATTEMPTS: u32 = 8;
 
 /// Replaces an object, or one part of it.
 pub(super) async fn put(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -31,7 +31,7 @@ pub(super) async fn put(
 /// Edits the object as it is now and writes the result; if others were faster, edits anew, unless the
 /// edit itself names the version that it builds on.
 pub(super) async fn edit(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -67,7 +67,7 @@ pub(super) async fn edit(
 
 /// Writes the object, or its status.
 pub(super) async fn store(
-    api: &Api,
+    api: &Served,
     call: &Call,
     part: &str,
     object: Object,
@@ -98,7 +98,7 @@ fn same_name(object: &Object, key: &ObjectKey) -> Result<(), Failure> {
 }
 
 /// Who writes.
-pub(super) fn manager(api: &Api, call: &Call, info: &KindInfo, part: &str) -> Manager {
+pub(super) fn manager(api: &Served, call: &Call, info: &KindInfo, part: &str) -> Manager {
     Manager {
         name: call.manager(),
         api_version: info.api_version(),
@@ -109,7 +109,7 @@ pub(super) fn manager(api: &Api, call: &Call, info: &KindInfo, part: &str) -> Ma
 
 /// The owners of fields after a write, defaults counted in.
 pub(super) fn owned(
-    api: &Api,
+    api: &Served,
     info: &KindInfo,
     entries: Vec<ManagedFields>,
     before: &Value,
@@ -117,7 +117,7 @@ pub(super) fn owned(
     manager: &Manager,
 ) -> Vec<ManagedFields> {
     let mut after = after.clone();
-    (info.default)(&mut after);
+    info.fill(&mut after);
     let schema = api.schemas().of(&info.group_kind());
     write(entries, before, &json!(after), schema, manager)
 }

@@ -2,14 +2,18 @@
 
 use super::change::{manager, owned};
 use super::{incoming, render};
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
 use crate::route::Target;
+use crate::served::Served;
 use serde_json::Value;
 
-pub(super) async fn create(api: &Api, call: &Call, target: &Target<'_>) -> Result<Reply, Failure> {
+pub(super) async fn create(
+    api: &Served,
+    call: &Call,
+    target: &Target<'_>,
+) -> Result<Reply, Failure> {
     let dry_run = call.dry_run()?;
     let mut incoming = incoming::object(api, call, target, call.object()?)?;
     incoming.object.metadata.managed_fields.clear();

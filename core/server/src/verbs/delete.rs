@@ -1,27 +1,33 @@
 //! Deleting objects.
 
 use super::{list, render};
-use crate::Api;
 use crate::body;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
 use crate::route::Target;
 use crate::select::Selection;
+use crate::served::{Served, definition_kind};
+use quorate_resources::custom::define;
 use quorate_resources::{
-    DeleteOptions, Deleted, Error, KindInfo, Object, ObjectKey, Propagation, Revision, Uid,
+    DeleteOptions, Deleted, Error, KindInfo, Object, ObjectKey, PageRequest, Propagation, Revision,
+    Uid,
 };
 use serde_json::{Value, json};
 
 pub(super) async fn delete(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
 ) -> Result<Reply, Failure> {
     let options = options(call)?;
     let kind = target.info.group_kind();
-    let objects = api.objects(is_dry(call)?);
+    let dry_run = is_dry(call)?;
+    let objects = api.objects(dry_run);
+    if kind == definition_kind() && !dry_run {
+        empty(api, key).await?;
+    }
     match objects.delete(&kind, key, options).await? {
         Deleted::Removed(object) => {
             Ok(reply::value(200, &success(target.info, &object), call.accepted.encoding))
@@ -30,9 +36,28 @@ pub(super) async fn delete(
     }
 }
 
+/// Requests the deletion of all objects of the kind that a definition defines: without it nobody could
+/// reach them any more.
+async fn empty(api: &Served, definition: &ObjectKey) -> Result<(), Failure> {
+    let object = api.objects(false).get(&definition_kind(), definition).await?;
+    let Ok(defined) = define(&object) else { return Ok(()) };
+    let kind = defined.info.group_kind();
+    if api.registry().kind(&kind).is_none_or(|info| info.custom.is_none()) {
+        return Ok(());
+    }
+    let found = api.objects(false).page(PageRequest::new(kind.clone(), None)).await?;
+    for object in &found.items {
+        match api.objects(false).delete(&kind, &object.key(), DeleteOptions::default()).await {
+            Ok(_) | Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Deletes all objects that the selectors choose; answers with them as they were.
 pub(super) async fn collection(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
 ) -> Result<Reply, Failure> {

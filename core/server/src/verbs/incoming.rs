@@ -1,9 +1,9 @@
 //! From what a client sent to an object of the kind that the path names.
 
-use crate::Api;
 use crate::call::{Call, Validation};
 use crate::failure::Failure;
 use crate::route::Target;
+use crate::served::Served;
 use quorate_resources::schema::prune;
 use quorate_resources::{KindInfo, Object};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ pub(super) struct Incoming {
 
 /// Checks kind, unknown fields and namespace.
 pub(super) fn object(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     mut value: Value,
@@ -65,7 +65,7 @@ fn identify(info: &KindInfo, value: &mut Value) -> Result<(), Failure> {
 
 /// Drops fields that the kind does not have, with the consequence that the client asked for.
 fn known_fields(
-    api: &Api,
+    api: &Served,
     call: &Call,
     info: &KindInfo,
     value: &mut Value,

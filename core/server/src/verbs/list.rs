@@ -2,12 +2,12 @@
 
 use super::render;
 use super::token::Token;
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::route::Target;
 use crate::select::Selection;
+use crate::served::Served;
 use bytes::Bytes;
 use quorate_resources::{Error, Object, ObjectKey, PageRequest, Revision};
 use quorate_store::{Consistency, RangeRequest};
@@ -18,7 +18,7 @@ const CHUNK: usize = 500;
 
 /// Reads one object.
 pub(super) async fn get(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -42,7 +42,7 @@ pub(super) fn version(call: &Call) -> Result<Option<Revision>, Failure> {
 }
 
 /// Refuses a revision that does not exist yet.
-pub(super) async fn not_ahead(api: &Api, wanted: Revision) -> Result<(), Failure> {
+pub(super) async fn not_ahead(api: &Served, wanted: Revision) -> Result<(), Failure> {
     let store = api.objects(false).store();
     if store.status().revision >= wanted {
         return Ok(());
@@ -63,7 +63,7 @@ struct Place {
     consistency: Consistency,
 }
 
-async fn place(api: &Api, call: &Call, prefix: &str) -> Result<Place, Failure> {
+async fn place(api: &Served, call: &Call, prefix: &str) -> Result<Place, Failure> {
     let rule = call.query.text("resourceVersionMatch");
     let version = version(call)?;
     if let Some(text) = call.query.text("continue") {
@@ -102,7 +102,7 @@ async fn place(api: &Api, call: &Call, prefix: &str) -> Result<Place, Failure> {
 }
 
 /// Lists objects.
-pub(super) async fn list(api: &Api, call: &Call, target: &Target<'_>) -> Result<Reply, Failure> {
+pub(super) async fn list(api: &Served, call: &Call, target: &Target<'_>) -> Result<Reply, Failure> {
     let selection = Selection::parse(&call.query, target.info)?;
     let limit = call.query.number("limit")?.unwrap_or(0);
     let limit = usize::try_from(limit)
@@ -156,7 +156,7 @@ struct Page {
 }
 
 async fn page(
-    api: &Api,
+    api: &Served,
     target: &Target<'_>,
     selection: &Selection,
     place: &Place,
@@ -197,7 +197,7 @@ fn after(target: &Target<'_>, object: &Object) -> Bytes {
 
 /// All objects that a selection chooses, and the revision of the read.
 pub(super) async fn all(
-    api: &Api,
+    api: &Served,
     target: &Target<'_>,
     selection: &Selection,
 ) -> Result<(Revision, Vec<Object>), Failure> {

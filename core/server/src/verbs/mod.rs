@@ -16,16 +16,20 @@ mod watch;
 
 pub(crate) use review::{REVIEWS, review};
 
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::Reply;
 use crate::route::Target;
+use crate::served::Served;
 use hyper::Method;
 use quorate_resources::ObjectKey;
 
 /// Answers a request on objects.
-pub(crate) async fn objects(api: &Api, call: &Call, target: &Target<'_>) -> Result<Reply, Failure> {
+pub(crate) async fn objects(
+    api: &Served,
+    call: &Call,
+    target: &Target<'_>,
+) -> Result<Reply, Failure> {
     let Some(name) = &target.name else { return collection(api, call, target).await };
     let key = ObjectKey { namespace: target.namespace.clone(), name: name.clone() };
     match target.subresource.as_deref() {
@@ -49,7 +53,7 @@ fn is_pod(target: &Target<'_>) -> bool {
     target.info.group.is_empty() && target.info.kind == "Pod"
 }
 
-async fn collection(api: &Api, call: &Call, target: &Target<'_>) -> Result<Reply, Failure> {
+async fn collection(api: &Served, call: &Call, target: &Target<'_>) -> Result<Reply, Failure> {
     let scoped = target.namespace.is_some() || !target.info.namespaced;
     match call.method {
         Method::GET if call.query.flag("watch")? => watch::watch(api, call, target, None).await,
@@ -61,7 +65,7 @@ async fn collection(api: &Api, call: &Call, target: &Target<'_>) -> Result<Reply
 }
 
 async fn object(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -79,7 +83,7 @@ async fn object(
 }
 
 async fn part(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,

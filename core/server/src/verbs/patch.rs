@@ -1,12 +1,12 @@
 //! Patching objects, in the four published forms.
 
 use super::{apply, change, render};
-use crate::Api;
 use crate::body;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
 use crate::route::Target;
+use crate::served::Served;
 use quorate_resources::ObjectKey;
 use quorate_resources::patch::{json_patch, merge_patch, strategic_patch};
 use quorate_resources::schema::Schema;
@@ -55,7 +55,7 @@ impl Patch {
 }
 
 pub(super) async fn patch(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -66,7 +66,8 @@ pub(super) async fn patch(
     }
     let patch = Patch::read(call)?;
     let schema = api.schemas().of(&target.info.group_kind());
-    if matches!(patch, Patch::Strategic(_)) && schema.is_none() {
+    let known = schema.is_some() && target.info.custom.is_none();
+    if matches!(patch, Patch::Strategic(_)) && !known {
         return Err(Failure::MediaType { accepted: PATCH_TYPES });
     }
     let edit = |live: &Value| patch.apply(live, schema);

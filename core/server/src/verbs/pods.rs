@@ -1,11 +1,11 @@
 //! What is asked of pods only: to bind them to a node and to evict them from it.
 
 use super::{change, delete};
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
 use crate::route::Target;
+use crate::served::Served;
 use quorate_resources::ObjectKey;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn done() -> Value {
 
 /// Binds a pod to the node that the body names.
 pub(super) async fn bind(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
@@ -45,7 +45,7 @@ pub(super) async fn bind(
 
 /// Evicts a pod: deletes it in good order.
 pub(super) async fn evict(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,

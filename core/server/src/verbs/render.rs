@@ -1,23 +1,23 @@
 //! Objects in the form that the client asked for.
 
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::media::Form;
 use crate::reply::{self, Reply};
+use crate::served::Served;
 use crate::table::{self, Include, Style};
 use quorate_resources::{KindInfo, Object};
 use serde_json::{Value, json};
 
 /// The style of tables that a request wants.
-pub(super) fn style(api: &Api, call: &Call, version: &'static str) -> Result<Style, Failure> {
+pub(super) fn style(api: &Served, call: &Call, version: &'static str) -> Result<Style, Failure> {
     let now = api.objects(false).seams().clock.wall().as_secs();
     Ok(Style { version, include: Include::parse(&call.query)?, now })
 }
 
 /// One object as a value.
 pub(super) fn value(
-    api: &Api,
+    api: &Served,
     call: &Call,
     info: &KindInfo,
     object: &Object,
@@ -40,7 +40,7 @@ fn text(object: &Object) -> String {
 
 /// One object as an answer.
 pub(super) fn object(
-    api: &Api,
+    api: &Served,
     call: &Call,
     info: &KindInfo,
     object: &Object,
@@ -52,7 +52,7 @@ pub(super) fn object(
 
 /// Many objects as an answer.
 pub(super) fn list(
-    api: &Api,
+    api: &Served,
     call: &Call,
     info: &KindInfo,
     objects: &[Object],

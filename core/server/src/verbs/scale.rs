@@ -2,22 +2,22 @@
 
 use super::change;
 use super::patch::Patch;
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
 use crate::route::Target;
+use crate::served::Served;
 use hyper::Method;
 use quorate_resources::{Object, ObjectKey, ScalePaths};
 use serde_json::{Map, Value, json};
 
 pub(super) async fn scale(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     key: &ObjectKey,
 ) -> Result<Reply, Failure> {
-    let Some(paths) = target.info.scale else { return Err(Failure::NoSuchPath) };
+    let Some(paths) = &target.info.scale else { return Err(Failure::NoSuchPath) };
     let object = match call.method {
         Method::GET => api.objects(false).get(&target.info.group_kind(), key).await?,
         Method::PUT => {
@@ -38,15 +38,15 @@ pub(super) async fn scale(
     Ok(reply::value(200, &view(&object, paths), call.accepted.encoding))
 }
 
-fn of_value(live: &Value, paths: ScalePaths) -> Result<Value, Failure> {
+fn of_value(live: &Value, paths: &ScalePaths) -> Result<Value, Failure> {
     let object = Object::from_value(live.clone()).map_err(|it| Failure::bad(it.to_string()))?;
     Ok(view(&object, paths))
 }
 
 /// The scale of an object.
-fn view(object: &Object, paths: ScalePaths) -> Value {
+fn view(object: &Object, paths: &ScalePaths) -> Value {
     let metadata = &object.metadata;
-    let number = |pointer| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     json!({
         "kind": "Scale", "apiVersion": "autoscaling/v1",
         "metadata": {
@@ -54,16 +54,19 @@ fn view(object: &Object, paths: ScalePaths) -> Value {
             "resourceVersion": metadata.resource_version.map(|version| version.to_string()),
             "creationTimestamp": metadata.creation_timestamp,
         },
-        "spec": { "replicas": number(paths.spec_replicas) },
+        "spec": { "replicas": number(&paths.spec_replicas) },
         "status": {
-            "replicas": number(paths.status_replicas),
-            "selector": selector(object.pointer(paths.selector)),
+            "replicas": number(&paths.status_replicas),
+            "selector": selector(object.pointer(&paths.selector)),
         },
     })
 }
 
 /// A label selector in text form, as far as it is made of pairs.
 fn selector(selector: Option<&Value>) -> String {
+    if let Some(text) = selector.and_then(Value::as_str) {
+        return text.to_owned();
+    }
     let labels = selector.and_then(|it| it.get("matchLabels")).and_then(Value::as_object);
     let pair =
         |(key, value): (&String, &Value)| format!("{key}={}", value.as_str().unwrap_or_default());
@@ -71,7 +74,7 @@ fn selector(selector: Option<&Value>) -> String {
 }
 
 /// The object with the wanted number of replicas.
-fn scaled(live: &Value, wanted: &Value, paths: ScalePaths) -> Result<Value, Failure> {
+fn scaled(live: &Value, wanted: &Value, paths: &ScalePaths) -> Result<Value, Failure> {
     let replicas = match wanted.pointer("/spec/replicas") {
         None => 0,
         Some(value) => value.as_i64().filter(|number| *number >= 0).ok_or_else(|| {
@@ -82,7 +85,7 @@ fn scaled(live: &Value, wanted: &Value, paths: ScalePaths) -> Result<Value, Fail
     if let Some(version) = wanted.pointer("/metadata/resourceVersion").filter(|it| !it.is_null()) {
         next["metadata"]["resourceVersion"] = version.clone();
     }
-    set(&mut next, paths.spec_replicas, json!(replicas));
+    set(&mut next, &paths.spec_replicas, json!(replicas));
     Ok(next)
 }
 

@@ -4,13 +4,13 @@
 //! each event is judged with the object before and after it.
 
 use super::{list, render};
-use crate::Api;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::media::Form;
 use crate::reply::{self, Reply};
 use crate::route::Target;
 use crate::select::Selection;
+use crate::served::Served;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -69,7 +69,7 @@ impl Options {
 }
 
 pub(super) async fn watch(
-    api: &Api,
+    api: &Served,
     call: &Call,
     target: &Target<'_>,
     name: Option<&str>,
@@ -102,7 +102,7 @@ pub(super) async fn watch(
 
 /// The lines of one watch in the making.
 struct Lines {
-    api: Api,
+    api: Served,
     call: Call,
     info: KindInfo,
     selection: Selection,
@@ -113,7 +113,7 @@ struct Lines {
 
 impl Lines {
     fn new(
-        api: &Api,
+        api: &Served,
         call: &Call,
         info: &KindInfo,
         selection: Selection,
@@ -124,7 +124,15 @@ impl Lines {
         }
         let (call, info) = (Call { body: Bytes::new(), ..call.clone() }, info.clone());
         let (bookmarks, pending) = (options.bookmarks, VecDeque::new());
-        Ok(Self { api: api.clone(), call, info, selection, bookmarks, headed: false, pending })
+        Ok(Self {
+            api: Served::clone(api),
+            call,
+            info,
+            selection,
+            bookmarks,
+            headed: false,
+            pending,
+        })
     }
 
     /// Queues what exists, if that is asked for; tells after which revision changes follow.

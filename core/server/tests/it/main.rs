@@ -1,5 +1,7 @@
 //! The API over real sockets: with a plain HTTP client, and with the real kubectl.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod client;
 mod kubectl;
 mod script;

@@ -2,7 +2,7 @@
 //!
 //! `$ ` starts a command, `@ ` one that is repeated until it fits, for at most half a minute. The
 //! lines below it must occur in what it prints, in this order; `? N` wants another exit code than 0,
-//! `- text` that the text does not occur; `< file` gives a manifest as standard input, `& text` a
+//! `! text` that the text does not occur; `< file` gives a manifest as standard input, `& text` a
 //! program for `KUBE_EDITOR`. `#` starts a comment.
 
 use crate::world::World;
@@ -40,7 +40,7 @@ fn parse(text: &str) -> Vec<Case> {
         let case = cases.last_mut().expect("a script starts with a command");
         match line.split_at_checked(2) {
             Some(("? ", code)) => case.code = code.parse().expect("an exit code"),
-            Some(("- ", text)) => case.absent.push(text.to_owned()),
+            Some(("! ", text)) => case.absent.push(text.to_owned()),
             Some(("< ", file)) => case.input = Some(file.to_owned()),
             Some(("& ", text)) => case.editor = Some(text.to_owned()),
             _ => case.expected.push(line.to_owned()),
