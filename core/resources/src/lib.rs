@@ -58,6 +58,7 @@ pub mod schema;
 mod storage;
 pub mod timestamp;
 mod typed;
+mod typed_admission;
 mod validate;
 
 pub use admission::{Admission, Claims, Operation};
@@ -75,3 +76,4 @@ pub use quorate_types::{GroupKind, ObjectKey, Revision, Selector, Term, Uid};
 pub use registry::{KindInfo, MergeKeys, Registry, check};
 pub use storage::decode_stored;
 pub use typed::{Api, Typed};
+pub use typed_admission::{ForKind, TypedAdmission};

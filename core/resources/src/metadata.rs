@@ -98,7 +98,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "selfLink",
 ];
 /// Fields of older or other servers that are read and not kept.
-pub(crate) const UNKEPT: &[&str] = &["selfLink"];
+pub(crate) const UNKEPT: &[&str] = &["managedFields", "selfLink"];
 
 impl Metadata {
     /// Namespace and name.

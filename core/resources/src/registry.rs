@@ -8,6 +8,7 @@ use crate::{
     storage,
 };
 use quorate_types::name::{self, NameError};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ pub struct KindInfo {
     pub selectable: &'static [&'static str],
     /// Where the replicas are, if the kind can be scaled.
     pub scale: Option<ScalePaths>,
-    /// The rules of a kind that was defined at run time; they come on top of the others.
+    /// A structural schema and what comes with it; its rules come on top of the others.
     pub custom: Option<Arc<CustomKind>>,
 }
 
@@ -115,6 +116,14 @@ impl KindInfo {
     #[must_use]
     pub fn api_version(&self) -> String {
         api_version(&self.group, &self.version)
+    }
+
+    /// The same kind with a structural schema: clients find it in the documents, its defaults are
+    /// filled in, and objects that differ from it are refused.
+    #[must_use]
+    pub fn with_schema(mut self, schema: Value) -> Self {
+        self.custom = Some(Arc::new(CustomKind::of(&self, schema)));
+        self
     }
 
     /// Fills in what users may leave out.

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::health::health;
 use crate::media::Form;
 use crate::reply::{self, Reply, ResponseBody};
 use crate::route::{Route, route};
@@ -60,9 +61,8 @@ impl Api {
             Route::Objects(target) => verbs::objects(&served, call, &target).await,
             Route::Review(group, plural) => verbs::review(call, &group, &plural),
             Route::Nothing => Err(Failure::NoSuchPath),
-            _ if call.method != Method::GET && call.method != Method::HEAD => {
-                Err(Failure::NoSuchVerb)
-            }
+            _ if call.method != Method::GET => Err(Failure::NoSuchVerb),
+            Route::Health(path, check) => health(&served, call, path, check.as_deref()).await,
             other => document(&served, call, other),
         }
     }
@@ -87,7 +87,6 @@ fn document(served: &Served, call: &Call, route: Route<'_>) -> Result<Reply, Fai
     let value = |value| Ok(reply::value(200, &value, call.accepted.encoding));
     match (route, call.accepted.form) {
         (Route::Version, _) => value(version()),
-        (Route::Health(name, check), _) => health(call, name, check.as_deref()),
         (Route::Core, Form::Groups(version)) => Ok(discovery::aggregated(registry, true, version)),
         (Route::Groups, Form::Groups(version)) => {
             Ok(discovery::aggregated(registry, false, version))
@@ -118,17 +117,4 @@ fn version() -> serde_json::Value {
         "goVersion": "", "compiler": "rustc",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     })
-}
-
-fn health(call: &Call, name: &str, check: Option<&str>) -> Result<Reply, Failure> {
-    const CHECKS: &[&str] = &["ping", "store"];
-    if let Some(check) = check {
-        let known = CHECKS.contains(&check);
-        return if known { Ok(reply::text(200, "ok")) } else { Err(Failure::NoSuchPath) };
-    }
-    if call.query.all("verbose").next().is_none() {
-        return Ok(reply::text(200, "ok"));
-    }
-    let lines: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();
-    Ok(reply::text(200, format!("{lines}{name} check passed\n")))
 }

@@ -44,7 +44,8 @@ impl Call {
             accepted: media::accepted(&head.headers).ok_or(Failure::NotAcceptable)?,
             media_type: media::content_type(&head.headers),
             user_agent: agent.unwrap_or_default().to_owned(),
-            method: head.method,
+            // The body of an answer to HEAD is left out where it is sent.
+            method: if head.method == Method::HEAD { Method::GET } else { head.method },
             body: body::read(body).await?,
         })
     }

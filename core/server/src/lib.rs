@@ -30,6 +30,7 @@ mod call;
 mod discovery;
 mod dry_run;
 mod failure;
+mod health;
 mod media;
 mod openapi;
 mod protobuf;

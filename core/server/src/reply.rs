@@ -10,7 +10,8 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WARNING};
 use hyper::{Response, StatusCode};
-use quorate_resources::Registry;
+use quorate_resources::{Error, Registry};
+use serde::Serialize;
 use serde_json::Value;
 use std::convert::Infallible;
 
@@ -41,12 +42,37 @@ pub(crate) fn bytes(media_type: &'static str, bytes: Bytes) -> Reply {
 
 /// A value. YAML is JSON, so that it is written as such and read as either.
 pub(crate) fn value(code: u16, value: &Value, encoding: Encoding) -> Reply {
+    let mut text = value.to_string().into_bytes();
+    text.push(b'\n');
+    written(code, text, encoding)
+}
+
+/// Anything that can be written as JSON, without a detour through values.
+pub(crate) fn direct<T: Serialize>(
+    code: u16,
+    content: &T,
+    encoding: Encoding,
+) -> Result<Reply, Failure> {
+    Ok(written(code, line(content)?, encoding))
+}
+
+/// One line of JSON.
+pub(crate) fn line<T: Serialize>(content: &T) -> Result<Vec<u8>, Failure> {
+    let mut text = serde_json::to_vec(content).map_err(|error| {
+        Failure::Objects(Error::Malformed {
+            what: "the answer".to_owned(),
+            message: error.to_string(),
+        })
+    })?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn written(code: u16, text: Vec<u8>, encoding: Encoding) -> Reply {
     let media_type = match encoding {
         Encoding::Json => "application/json",
         Encoding::Yaml => "application/yaml",
     };
-    let mut text = value.to_string();
-    text.push('\n');
     with(code, media_type, Full::new(text.into()).boxed_unsync())
 }
 

@@ -20,8 +20,6 @@ pub(crate) struct Served(Arc<Parts>);
 struct Parts {
     objects: Objects,
     dry: Objects,
-    /// Definitions that were accepted.
-    definitions: Vec<Object>,
     mark: Mark,
     schemas: OnceLock<Schemas>,
     documents: OnceLock<Documents>,
@@ -42,14 +40,14 @@ pub(crate) fn definition_kind() -> GroupKind {
 impl Served {
     /// What is served without any definition.
     pub(crate) fn new(base: &Objects) -> Self {
-        Self::with(base, Arc::clone(base.registry()), Vec::new(), Mark::default())
+        Self::with(base, Arc::clone(base.registry()), Mark::default())
     }
 
-    fn with(base: &Objects, registry: Arc<Registry>, definitions: Vec<Object>, mark: Mark) -> Self {
+    fn with(base: &Objects, registry: Arc<Registry>, mark: Mark) -> Self {
         let objects = base.with_registry(registry);
         let dry = objects.over(Arc::new(DryRun(objects.store().clone())));
         let (schemas, documents) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Parts { objects, dry, definitions, mark, schemas, documents }))
+        Self(Arc::new(Parts { objects, dry, mark, schemas, documents }))
     }
 
     /// What is to be served now; `None` if that has not changed.
@@ -68,23 +66,21 @@ impl Served {
             return Ok(None);
         }
         let definitions = base.page(PageRequest::new(kind, None)).await?.items;
-        Ok(Some(Self::of_definitions(base, definitions, mark)))
+        Ok(Some(Self::of_definitions(base, &definitions, mark)))
     }
 
     /// Definitions that collide with other kinds are passed over.
-    fn of_definitions(base: &Objects, definitions: Vec<Object>, mark: Mark) -> Self {
+    fn of_definitions(base: &Objects, definitions: &[Object], mark: Mark) -> Self {
         let mut registry = Registry::clone(base.registry());
-        let accepted = definitions.into_iter().filter(|definition| {
+        for definition in definitions {
             let added = define(definition)
                 .map_err(|fault| fault.to_string())
-                .and_then(|it| registry.register(it.info).map_err(|error| error.to_string()));
-            if let Err(reason) = &added {
+                .and_then(|info| registry.register(info).map_err(|error| error.to_string()));
+            if let Err(reason) = added {
                 tracing::warn!(name = definition.metadata.name, reason, "definition is not served");
             }
-            added.is_ok()
-        });
-        let accepted = accepted.collect();
-        Self::with(base, Arc::new(registry), accepted, mark)
+        }
+        Self::with(base, Arc::new(registry), mark)
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -99,11 +95,11 @@ impl Served {
     pub(crate) fn schemas(&self) -> &Schemas {
         self.0.schemas.get_or_init(|| {
             let mut schemas = quorate_kinds::schemas();
-            for definition in self.0.definitions.iter().filter_map(|it| define(it).ok()) {
-                let info = definition.info;
+            for info in self.registry().kinds() {
+                let Some(custom) = &info.custom else { continue };
                 let reversed: Vec<&str> = info.group.rsplit('.').collect();
                 let name = format!("{}.{}.{}", reversed.join("."), info.version, info.kind);
-                schemas.add(name.clone(), definition.schema);
+                schemas.add(name.clone(), custom.schema.clone());
                 schemas.root(info.group_kind(), name);
             }
             schemas

@@ -61,20 +61,26 @@ pub(crate) fn table(
     })
 }
 
-/// The columns of a kind that was not defined at run time.
+/// The columns of a kind whose schema names none.
 fn columns(info: &KindInfo) -> &'static [Column] {
     if info.columns.is_empty() { PLAIN } else { info.columns }
 }
 
+/// The columns that come with a structural schema.
+fn own(info: &KindInfo) -> Option<&[PathColumn]> {
+    let columns = &info.custom.as_ref()?.columns;
+    (!columns.is_empty()).then_some(columns)
+}
+
 fn definitions(info: &KindInfo) -> Vec<Value> {
-    if let Some(custom) = &info.custom {
+    if let Some(columns) = own(info) {
         let of = |column: &PathColumn| {
             json!({
                 "name": column.name, "type": column.kind, "format": column.format,
                 "description": column.description, "priority": column.priority,
             })
         };
-        return custom.columns.iter().map(of).collect();
+        return columns.iter().map(of).collect();
     }
     let of = |column: &Column| {
         json!({
@@ -86,8 +92,8 @@ fn definitions(info: &KindInfo) -> Vec<Value> {
 }
 
 fn row(info: &KindInfo, object: &Object, style: Style) -> Value {
-    let cells: Vec<Value> = match &info.custom {
-        Some(custom) => custom.columns.iter().map(|it| it.cell(object, style.now)).collect(),
+    let cells: Vec<Value> = match own(info) {
+        Some(columns) => columns.iter().map(|it| it.cell(object, style.now)).collect(),
         None => columns(info).iter().map(|it| (it.cell)(object, style.now)).collect(),
     };
     let mut row = json!({ "cells": cells });

@@ -7,20 +7,11 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A kind, and the schema that others may refer to.
-#[derive(Clone, Debug)]
-pub struct Definition {
-    /// The kind.
-    pub info: KindInfo,
-    /// Its schema.
-    pub schema: Value,
-}
-
 /// The kind that a definition defines.
 ///
 /// # Errors
 /// The first field that is missing or makes no sense.
-pub fn define(definition: &Object) -> Result<Definition, FieldError> {
+pub fn define(definition: &Object) -> Result<KindInfo, FieldError> {
     let text = |pointer: &str| {
         let found = definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         if !found.is_empty() {
@@ -33,8 +24,8 @@ pub fn define(definition: &Object) -> Result<Definition, FieldError> {
     let (group, plural, kind) =
         (text("/spec/group")?, text("/spec/names/plural")?, text("/spec/names/kind")?);
     let schema = schema(version, &group, &kind);
-    let custom = CustomKind { schema: schema.clone(), columns: columns(version) };
-    let info = KindInfo {
+    let custom = CustomKind { schema, columns: columns(version) };
+    Ok(KindInfo {
         group,
         version: version.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
         kind,
@@ -47,8 +38,7 @@ pub fn define(definition: &Object) -> Result<Definition, FieldError> {
         scale: scale(version),
         custom: Some(Arc::new(custom)),
         ..KindInfo::plain()
-    };
-    Ok(Definition { info, schema })
+    })
 }
 
 fn stored_version(definition: &Object) -> Result<&Value, FieldError> {
@@ -69,15 +59,23 @@ fn texts(definition: &Object, pointer: &str) -> Vec<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The schema with the fields that all objects have.
+/// The schema of a version; without one everything is allowed.
 fn schema(version: &Value, group: &str, kind: &str) -> Value {
     let open = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-    let mut schema = version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or(open);
+    let schema = version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or(open);
+    let name = version.get("name").and_then(Value::as_str).unwrap_or_default();
+    complete(schema, group, name, kind)
+}
+
+/// The schema with the fields that all objects have.
+pub(super) fn complete(mut schema: Value, group: &str, version: &str, kind: &str) -> Value {
     if let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         common(fields);
     }
-    schema["x-kubernetes-group-version-kind"] =
-        json!([{ "group": group, "version": version.get("name"), "kind": kind }]);
+    if let Some(fields) = schema.as_object_mut() {
+        let kind = json!([{ "group": group, "version": version, "kind": kind }]);
+        fields.insert("x-kubernetes-group-version-kind".to_owned(), kind);
+    }
     schema
 }
 

@@ -39,7 +39,7 @@ fn site(spec: Value) -> Object {
 
 #[test]
 fn a_definition_becomes_a_kind() {
-    let info = define(&definition()).unwrap().info;
+    let info = define(&definition()).unwrap();
     assert_eq!((info.api_version().as_str(), info.plural.as_str()), ("example.com/v1", "sites"));
     assert!(info.namespaced && info.status);
     assert_eq!(info.scale.as_ref().unwrap().spec_replicas, "/spec/replicas");
@@ -56,7 +56,7 @@ fn a_definition_becomes_a_kind() {
 
 #[test]
 fn faults_are_found_by_path() {
-    let custom = define(&definition()).unwrap().info.custom.unwrap();
+    let custom = define(&definition()).unwrap().custom.unwrap();
     let faults = |spec: Value| -> Vec<String> {
         custom.faults(&site(spec)).into_iter().map(|fault| fault.path).collect()
     };

@@ -135,7 +135,10 @@ mod tests {
     #[test]
     fn every_built_in_kind_has_a_message_with_fields_of_its_schema() {
         let schemas = quorate_kinds::schemas();
-        for info in quorate_kinds::registry().kinds() {
+        // Definitions of kinds are sent as JSON by everybody.
+        let registry = quorate_kinds::registry();
+        let sent = registry.kinds().filter(|info| info.group != "apiextensions.k8s.io");
+        for info in sent {
             let message = of_kind(&info.api_version(), &info.kind);
             let message = message.unwrap_or_else(|| panic!("{} has no message", info.kind));
             let schema = schemas.of(&info.group_kind()).unwrap();

@@ -40,8 +40,8 @@ pub(super) async fn delete(
 /// reach them any more.
 async fn empty(api: &Served, definition: &ObjectKey) -> Result<(), Failure> {
     let object = api.objects(false).get(&definition_kind(), definition).await?;
-    let Ok(defined) = define(&object) else { return Ok(()) };
-    let kind = defined.info.group_kind();
+    let Ok(info) = define(&object) else { return Ok(()) };
+    let kind = info.group_kind();
     if api.registry().kind(&kind).is_none_or(|info| info.custom.is_none()) {
         return Ok(());
     }

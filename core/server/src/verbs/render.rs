@@ -7,6 +7,7 @@ use crate::reply::{self, Reply};
 use crate::served::Served;
 use crate::table::{self, Include, Style};
 use quorate_resources::{KindInfo, Object};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The style of tables that a request wants.
@@ -46,8 +47,21 @@ pub(super) fn object(
     object: &Object,
     code: u16,
 ) -> Result<Reply, Failure> {
+    if call.accepted.form == Form::Object {
+        return reply::direct(code, object, call.accepted.encoding);
+    }
     let value = value(api, call, info, object, true)?;
     Ok(reply::value(code, &value, call.accepted.encoding))
+}
+
+/// Many objects, as they are written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'o> {
+    kind: String,
+    api_version: String,
+    metadata: &'o Value,
+    items: &'o [Object],
 }
 
 /// Many objects as an answer.
@@ -71,10 +85,11 @@ pub(super) fn list(
                 "metadata": metadata, "items": items,
             })
         }
-        Form::Object | Form::Groups(_) => json!({
-            "kind": format!("{}List", info.kind), "apiVersion": info.api_version(),
-            "metadata": metadata, "items": objects,
-        }),
+        Form::Object | Form::Groups(_) => {
+            let (kind, api_version) = (format!("{}List", info.kind), info.api_version());
+            let list = List { kind, api_version, metadata, items: objects };
+            return reply::direct(200, &list, call.accepted.encoding);
+        }
     };
     Ok(reply::value(200, &value, call.accepted.encoding))
 }

@@ -18,7 +18,8 @@ use quorate_resources::{Error, KindInfo, Object, Revision, decode_stored};
 use quorate_store::{
     Error as StoreError, Event, EventKind, ProgressBell, WatchBatch, WatchRequest, WatchStream,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -100,6 +101,14 @@ pub(super) async fn watch(
     Ok(reply::stream(lines.run(changes, bell, &options)))
 }
 
+/// One line of a watch.
+#[derive(Serialize)]
+struct Change<'o, T> {
+    #[serde(rename = "type")]
+    kind: &'o str,
+    object: &'o T,
+}
+
 /// The lines of one watch in the making.
 struct Lines {
     api: Served,
@@ -154,16 +163,20 @@ impl Lines {
     }
 
     fn push(&mut self, kind: &str, object: &Object) {
+        if self.call.accepted.form == Form::Object {
+            return self.line(kind, object);
+        }
         let value = render::value(&self.api, &self.call, &self.info, object, !self.headed);
         self.headed = true;
         let value = value.unwrap_or_else(|failure| failure.status(self.api.registry()));
         self.line(kind, &value);
     }
 
-    fn line(&mut self, kind: &str, object: &Value) {
-        let mut text = json!({ "type": kind, "object": object }).to_string();
-        text.push('\n');
-        self.pending.push_back(text.into());
+    fn line<T: Serialize>(&mut self, kind: &str, object: &T) {
+        match reply::line(&Change { kind, object }) {
+            Ok(line) => self.pending.push_back(line.into()),
+            Err(error) => tracing::error!(%error, "a change could not be written"),
+        }
     }
 
     fn bookmark(&mut self, revision: Revision, end_of_initial: bool) {

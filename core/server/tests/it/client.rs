@@ -10,18 +10,23 @@ use hyper_util::rt::TokioIo;
 use quorate_resources::Revision;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
-struct Client(http1::SendRequest<Full<Bytes>>);
+pub(crate) struct Client(http1::SendRequest<Full<Bytes>>);
 
 impl Client {
-    async fn new(world: &World) -> Self {
-        let stream = tokio::net::TcpStream::connect(world.server.address()).await.unwrap();
+    pub(crate) async fn new(world: &World) -> Self {
+        Self::to(world.server.address()).await
+    }
+
+    pub(crate) async fn to(address: SocketAddr) -> Self {
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         drop(quorate_seams::spawn_detached(connection));
         Self(sender)
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &mut self,
         method: &str,
         path: &str,
@@ -37,19 +42,19 @@ impl Client {
     }
 
     /// Sends JSON and reads JSON.
-    async fn json(&mut self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn json(&mut self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let kind =
             if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
         read(self.send(method, path, &[("content-type", kind)], body).await).await
     }
 
-    async fn get(&mut self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&mut self, path: &str) -> (u16, Value) {
         self.json("GET", path, Value::Null).await
     }
 }
 
-async fn read(response: Response<Incoming>) -> (u16, Value) {
+pub(crate) async fn read(response: Response<Incoming>) -> (u16, Value) {
     let code = response.status().as_u16();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     (
@@ -89,9 +94,9 @@ impl Events {
     }
 }
 
-const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+pub(crate) const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
-fn map(name: &str) -> Value {
+pub(crate) fn map(name: &str) -> Value {
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "labels": { "n": name } }, "data": { "a": "1" } })
 }
 

@@ -13,4 +13,4 @@ macro_rules! scripts {
     };
 }
 
-scripts!(about, apply, custom, delete, get, nodes, rollout, server_side_apply, write);
+scripts!(about, apply, custom, delete, get, more, nodes, rollout, server_side_apply, write);

@@ -4,5 +4,6 @@
 
 mod client;
 mod kubectl;
+mod refused;
 mod script;
 mod world;
