@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-controllers", CONTROL),
     ("quorate-network", CONTROL),
     ("quorate-agent", AGENT),
+    ("quorate-server", SERVER),
     ("quorate-executor", &["quorate-types"]),
     ("quorate-process", &["quorate-types", "quorate-seams", "quorate-executor"]),
     ("quorate-bolt", &[]),
@@ -66,6 +67,15 @@ const CONTROL: &[&str] = &[
     "quorate-types",
     "quorate-seams",
     "quorate-store",
+    "quorate-resources",
+    "quorate-kinds",
+    "quorate-reconcile",
+];
+const SERVER: &[&str] = &[
+    "quorate-types",
+    "quorate-seams",
+    "quorate-store",
+    "quorate-auth",
     "quorate-resources",
     "quorate-kinds",
     "quorate-reconcile",

@@ -1,25 +1,58 @@
 //! The list of built-in kinds and what is peculiar about each.
 
 use crate::types::{
-    ConfigMap, Deployment, EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet,
-    RuntimeClass, Secret, Service,
+    ConfigMap, CustomResourceDefinition, Deployment, EndpointSlice, Event, Lease, Namespace, Node,
+    Pod, ReplicaSet, RuntimeClass, Secret, Service,
 };
-use crate::{default, merge, validate};
-use quorate_resources::{KindInfo, Object, Registry};
+use crate::{column, default, merge, validate};
+use quorate_resources::{KindInfo, Object, Registry, ScalePaths};
 use quorate_types::name;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// All built-in kinds.
 #[must_use]
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     let core = [namespace(), node(), pod(), service(), config_map(), secret(), event()];
-    let others = [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class()];
+    let others =
+        [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class(), definition()];
     for info in core.into_iter().chain(others) {
         registry.register(info).expect("the built-in kinds have different names");
     }
     registry
 }
+
+/// Where workloads have their replicas.
+const SCALE: ScalePaths = ScalePaths {
+    spec_replicas: Cow::Borrowed("/spec/replicas"),
+    status_replicas: Cow::Borrowed("/status/replicas"),
+    selector: Cow::Borrowed("/spec/selector"),
+};
+
+const POD_FIELDS: &[&str] = &[
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.phase",
+    "status.podIP",
+    "status.nominatedNodeName",
+];
+const EVENT_FIELDS: &[&str] = &[
+    "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.name",
+    "involvedObject.uid",
+    "involvedObject.apiVersion",
+    "involvedObject.resourceVersion",
+    "involvedObject.fieldPath",
+    "reason",
+    "reportingComponent",
+    "source",
+    "type",
+];
 
 fn short(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
@@ -34,12 +67,20 @@ fn namespace() -> KindInfo {
             let finalizers = object.pointer("/spec/finalizers").and_then(Value::as_array);
             finalizers.is_some_and(|finalizers| !finalizers.is_empty())
         },
+        columns: column::NAMESPACES,
+        selectable: &["status.phase"],
         ..KindInfo::of::<Namespace>()
     }
 }
 
 fn node() -> KindInfo {
-    KindInfo { short_names: short(&["no"]), validate: validate::node, ..KindInfo::of::<Node>() }
+    KindInfo {
+        short_names: short(&["no"]),
+        validate: validate::node,
+        columns: column::NODES,
+        selectable: &["spec.unschedulable"],
+        ..KindInfo::of::<Node>()
+    }
 }
 
 fn pod() -> KindInfo {
@@ -49,6 +90,9 @@ fn pod() -> KindInfo {
         validate: validate::pod,
         graceful_delete: pod_grace,
         merge_keys: merge::KEYS,
+        categories: short(&["all"]),
+        columns: column::PODS,
+        selectable: POD_FIELDS,
         ..KindInfo::of::<Pod>()
     }
 }
@@ -71,6 +115,9 @@ fn service() -> KindInfo {
         default: default::service,
         validate: validate::service,
         merge_keys: merge::KEYS,
+        categories: short(&["all"]),
+        columns: column::SERVICES,
+        selectable: &["spec.clusterIP", "spec.type"],
         ..KindInfo::of::<Service>()
     }
 }
@@ -80,6 +127,7 @@ fn config_map() -> KindInfo {
         short_names: short(&["cm"]),
         status: false,
         validate: validate::config_map,
+        columns: column::CONFIG_MAPS,
         ..KindInfo::of::<ConfigMap>()
     }
 }
@@ -89,12 +137,20 @@ fn secret() -> KindInfo {
         status: false,
         default: default::secret,
         validate: validate::secret,
+        columns: column::SECRETS,
+        selectable: &["type"],
         ..KindInfo::of::<Secret>()
     }
 }
 
 fn event() -> KindInfo {
-    KindInfo { short_names: short(&["ev"]), status: false, ..KindInfo::of::<Event>() }
+    KindInfo {
+        short_names: short(&["ev"]),
+        status: false,
+        columns: column::EVENTS,
+        selectable: EVENT_FIELDS,
+        ..KindInfo::of::<Event>()
+    }
 }
 
 fn deployment() -> KindInfo {
@@ -103,6 +159,9 @@ fn deployment() -> KindInfo {
         default: default::deployment,
         validate: validate::deployment,
         merge_keys: merge::KEYS,
+        categories: short(&["all"]),
+        columns: column::DEPLOYMENTS,
+        scale: Some(SCALE),
         ..KindInfo::of::<Deployment>()
     }
 }
@@ -113,6 +172,10 @@ fn replica_set() -> KindInfo {
         default: default::replica_set,
         validate: validate::replica_set,
         merge_keys: merge::KEYS,
+        categories: short(&["all"]),
+        columns: column::REPLICA_SETS,
+        selectable: &["status.replicas"],
+        scale: Some(SCALE),
         ..KindInfo::of::<ReplicaSet>()
     }
 }
@@ -122,14 +185,31 @@ fn endpoint_slice() -> KindInfo {
         status: false,
         default: default::endpoint_slice,
         validate: validate::endpoint_slice,
+        columns: column::ENDPOINT_SLICES,
         ..KindInfo::of::<EndpointSlice>()
     }
 }
 
 fn lease() -> KindInfo {
-    KindInfo { status: false, ..KindInfo::of::<Lease>() }
+    KindInfo { status: false, columns: column::LEASES, ..KindInfo::of::<Lease>() }
 }
 
 fn runtime_class() -> KindInfo {
-    KindInfo { status: false, validate: validate::runtime_class, ..KindInfo::of::<RuntimeClass>() }
+    KindInfo {
+        status: false,
+        validate: validate::runtime_class,
+        columns: column::RUNTIME_CLASSES,
+        ..KindInfo::of::<RuntimeClass>()
+    }
+}
+
+fn definition() -> KindInfo {
+    KindInfo {
+        short_names: short(&["crd", "crds"]),
+        default: default::definition,
+        validate: validate::definition,
+        categories: short(&["api-extensions"]),
+        columns: column::DEFINITIONS,
+        ..KindInfo::of::<CustomResourceDefinition>()
+    }
 }

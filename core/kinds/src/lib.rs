@@ -22,13 +22,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod column;
 mod default;
 mod info;
 mod json;
 mod merge;
+#[cfg(feature = "schemas")]
+mod schema;
 mod types;
 mod validate;
 
 pub use info::registry;
 pub use k8s_openapi;
+#[cfg(feature = "schemas")]
+pub use schema::schemas;
 pub use types::*;

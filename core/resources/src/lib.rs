@@ -37,6 +37,8 @@
 //! ```
 
 mod admission;
+mod column;
+pub mod custom;
 mod decode;
 mod error;
 pub mod field;
@@ -49,22 +51,29 @@ pub mod merge;
 mod metadata;
 mod object;
 mod objects;
+pub mod ownership;
+pub mod patch;
 mod registry;
+pub mod schema;
 mod storage;
 pub mod timestamp;
 mod typed;
+mod typed_admission;
 mod validate;
 
 pub use admission::{Admission, Claims, Operation};
+pub use column::{Column, ScalePaths};
 pub use error::Error;
 pub use field::{FieldError, FieldReason};
 pub use kind::Kind;
 pub use metadata::{Metadata, OwnerReference};
 pub use object::Object;
 pub use objects::{
-    Action, Applied, Change, Committed, DeleteOptions, Deleted, ObjectList, Objects, Propagation,
+    Action, Applied, Change, Committed, DeleteOptions, Deleted, ObjectList, ObjectPage, Objects,
+    PageRequest, Propagation,
 };
 pub use quorate_types::{GroupKind, ObjectKey, Revision, Selector, Term, Uid};
 pub use registry::{KindInfo, MergeKeys, Registry, check};
 pub use storage::decode_stored;
 pub use typed::{Api, Typed};
+pub use typed_admission::{ForKind, TypedAdmission};

@@ -2,6 +2,7 @@
 //!
 //! Invariant: reading never loses anything; fields this crate does not know are kept in `other`.
 
+use crate::ownership::ManagedFields;
 use crate::{FieldError, FieldReason, ObjectKey, Revision, Uid, field};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -50,7 +51,10 @@ pub struct Metadata {
     /// Who must still clean up before the object may go.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub finalizers: Vec<String>,
-    /// Everything else: `managedFields`, `selfLink` and what is not known.
+    /// Who set which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub managed_fields: Vec<ManagedFields>,
+    /// Everything else: `selfLink` and what is not known.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -142,6 +146,7 @@ impl TryFrom<Map<String, Value>> for Metadata {
             annotations: strings(fields, "annotations")?,
             owner_references: take(fields, "ownerReferences")?.unwrap_or_default(),
             finalizers: take(fields, "finalizers")?.unwrap_or_default(),
+            managed_fields: take(fields, "managedFields")?.unwrap_or_default(),
             other: Map::new(),
         };
         metadata.other = from;

@@ -1,10 +1,16 @@
 //! Which kinds exist, and what is peculiar about each: data, not code per request.
 
+use crate::custom::CustomKind;
 use crate::kind::api_version;
 use crate::object::split_api_version;
-use crate::{Error, FieldError, GroupKind, Kind, Object, ObjectKey, decode, hint, storage};
+use crate::{
+    Column, Error, FieldError, GroupKind, Kind, Object, ObjectKey, ScalePaths, decode, hint,
+    storage,
+};
 use quorate_types::name::{self, NameError};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// By which fields the items of a list are the same item, per name of the list.
 ///
@@ -47,6 +53,16 @@ pub struct KindInfo {
     pub held: fn(&Object) -> bool,
     /// How `apply` merges lists.
     pub merge_keys: MergeKeys,
+    /// Groups of kinds that are listed together: `all`.
+    pub categories: Vec<String>,
+    /// How objects are listed for people; empty for name and age.
+    pub columns: &'static [Column],
+    /// Fields besides name and namespace by which objects can be selected: `status.phase`.
+    pub selectable: &'static [&'static str],
+    /// Where the replicas are, if the kind can be scaled.
+    pub scale: Option<ScalePaths>,
+    /// A structural schema and what comes with it; its rules come on top of the others.
+    pub custom: Option<Arc<CustomKind>>,
 }
 
 impl KindInfo {
@@ -59,16 +75,34 @@ impl KindInfo {
             version: K::VERSION.to_owned(),
             kind: K::KIND.to_owned(),
             plural: K::PLURAL.to_owned(),
-            short_names: Vec::new(),
             namespaced: K::NAMESPACED,
+            check: check::<K>,
+            ..Self::plain()
+        }
+    }
+
+    /// A kind without a name and without a type.
+    pub(crate) fn plain() -> Self {
+        Self {
+            group: String::new(),
+            version: String::new(),
+            kind: String::new(),
+            plural: String::new(),
+            short_names: Vec::new(),
+            namespaced: false,
             status: true,
             name_rule: name::check_dns_subdomain,
             default: |_| {},
             validate: |_, _| Vec::new(),
-            check: check::<K>,
+            check: |_| Ok(()),
             graceful_delete: |_| None,
             held: |_| false,
             merge_keys: &[],
+            categories: Vec::new(),
+            columns: &[],
+            selectable: &[],
+            scale: None,
+            custom: None,
         }
     }
 
@@ -82,6 +116,46 @@ impl KindInfo {
     #[must_use]
     pub fn api_version(&self) -> String {
         api_version(&self.group, &self.version)
+    }
+
+    /// The same kind with a structural schema: clients find it in the documents, its defaults are
+    /// filled in, and objects that differ from it are refused.
+    #[must_use]
+    pub fn with_schema(mut self, schema: Value) -> Self {
+        self.custom = Some(Arc::new(CustomKind::of(&self, schema)));
+        self
+    }
+
+    /// Fills in what users may leave out.
+    pub fn fill(&self, object: &mut Object) {
+        (self.default)(object);
+        if let Some(custom) = &self.custom {
+            custom.fill(object);
+        }
+    }
+
+    /// Finds faults of a new object, or of a changed one beside the old one.
+    #[must_use]
+    pub fn faults(&self, object: &Object, old: Option<&Object>) -> Vec<FieldError> {
+        let mut faults = (self.validate)(object, old);
+        faults.extend(self.custom.iter().flat_map(|custom| custom.faults(object)));
+        faults
+    }
+
+    /// The kind in lower case, as people write it for one object.
+    #[must_use]
+    pub fn singular(&self) -> String {
+        self.kind.to_lowercase()
+    }
+
+    /// Plural and group: `deployments.apps`.
+    #[must_use]
+    pub fn qualified_plural(&self) -> String {
+        if self.group.is_empty() {
+            self.plural.clone()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
     }
 
     /// The prefix of all keys of the kind: `/registry/apps/deployments/`.
@@ -182,6 +256,13 @@ impl Registry {
                 || info.short_names.contains(&name)
                 || format!("{}.{}", info.plural, info.group) == name
         })
+    }
+
+    /// The kind that a group, version and plural stand for.
+    #[must_use]
+    pub fn by_plural(&self, group: &str, version: &str, plural: &str) -> Option<&KindInfo> {
+        self.kinds()
+            .find(|info| info.plural == plural && info.group == group && info.version == version)
     }
 
     /// Which object a store key holds.

@@ -28,7 +28,7 @@ fn unknown(info: &KindInfo, object: &Object, faults: &mut Vec<FieldError>) {
         let path = field::child("metadata", name);
         faults.push(FieldError::unknown(path, name, metadata::FIELDS));
     }
-    if !info.status && object.body.contains_key("status") {
+    if !info.status && info.custom.is_none() && object.body.contains_key("status") {
         faults.push(FieldError::unknown("status", "status", &[]));
     }
 }

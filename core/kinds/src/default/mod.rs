@@ -1,9 +1,11 @@
 //! What users may leave out, filled in as Kubernetes fills it in.
 
+mod custom;
 mod pod;
 mod service;
 mod workload;
 
+pub(crate) use custom::definition;
 pub(crate) use pod::{GRACE_SECONDS, pod};
 pub(crate) use service::{endpoint_slice, service};
 pub(crate) use workload::{deployment, replica_set};

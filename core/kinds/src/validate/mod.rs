@@ -4,6 +4,7 @@
 //! the object before, if there was one.
 
 mod container;
+mod custom;
 mod pod;
 mod probe;
 mod resources;
@@ -12,6 +13,7 @@ mod service;
 mod small;
 mod workload;
 
+pub(crate) use custom::definition;
 pub(crate) use pod::pod;
 pub(crate) use service::{endpoint_slice, service};
 pub(crate) use small::{config_map, node, runtime_class, secret};

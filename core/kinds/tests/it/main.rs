@@ -215,7 +215,7 @@ fn kinds_are_found_by_every_name() {
     ] {
         assert_eq!(registry.by_name(name).map(|info| info.kind.as_str()), Some(kind), "{name}");
     }
-    assert_eq!(registry.kinds().count(), 12);
+    assert_eq!(registry.kinds().count(), 13);
     let namespaced = |name| registry.by_name(name).unwrap().namespaced;
     assert_eq!((namespaced("nodes"), namespaced("services")), (false, true));
 }

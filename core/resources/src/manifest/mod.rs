@@ -12,7 +12,7 @@ mod split;
 
 pub use apply::{apply, create};
 pub use error::{Fault, ManifestError};
-pub use parse::{Document, parse};
+pub use parse::{Document, parse, value};
 
 #[cfg(test)]
 mod tests;

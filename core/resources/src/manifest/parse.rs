@@ -37,6 +37,14 @@ pub fn parse(file: &str, text: &str) -> Vec<Result<Document, ManifestError>> {
     numbered.flat_map(|(index, chunk)| document(file, index + 1, chunk)).collect()
 }
 
+/// Reads one YAML or JSON document of any form, within the same bounds.
+///
+/// # Errors
+/// The reason in words.
+pub fn value(text: &str) -> Result<Value, String> {
+    yaml(Chunk { line: 1, text }).map_err(|(line, message)| format!("line {line}: {message}"))
+}
+
 fn refuse(file: &str, document: usize, line: usize, fault: Fault) -> ManifestError {
     let (file, fault) = (file.to_owned(), Box::new(fault));
     ManifestError { file, document, line, fault, applied: Vec::new() }

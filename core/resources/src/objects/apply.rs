@@ -64,6 +64,7 @@ fn manifest(info: &KindInfo, mut object: Object) -> Result<Object, Error> {
     metadata.resource_version = None;
     metadata.generation = None;
     metadata.creation_timestamp = None;
+    metadata.managed_fields.clear();
     metadata.annotations.remove(LAST_APPLIED);
     let text = serde_json::to_string(&object).map_err(|error| Error::Malformed {
         what: format!("{} {}", object.group_kind(), object.key()),

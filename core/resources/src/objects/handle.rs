@@ -51,6 +51,14 @@ impl Objects {
         objects
     }
 
+    /// The same objects with other kinds.
+    #[must_use]
+    pub fn with_registry(&self, registry: Arc<Registry>) -> Self {
+        let mut objects = self.clone();
+        Arc::make_mut(&mut objects.shared).registry = registry;
+        objects
+    }
+
     /// The store below.
     #[must_use]
     pub fn store(&self) -> &SharedStore {

@@ -8,6 +8,7 @@ mod attempt;
 mod change;
 mod handle;
 mod namespace;
+mod page;
 mod plan;
 mod read;
 mod remove;
@@ -17,3 +18,4 @@ pub use change::{
     Action, Applied, Change, Committed, DeleteOptions, Deleted, ObjectList, Propagation,
 };
 pub use handle::Objects;
+pub use page::{ObjectPage, PageRequest};

@@ -94,6 +94,9 @@ pub(super) fn update<'i>(
     if new.generate_name.is_none() {
         new.generate_name.clone_from(&before.generate_name);
     }
+    if new.managed_fields.is_empty() {
+        new.managed_fields.clone_from(&before.managed_fields);
+    }
     if info.status {
         set_status(&mut object.body, old.body.get("status"));
     }
@@ -111,6 +114,9 @@ pub(super) fn status<'i>(
     let pinned = given_old || object.metadata.resource_version.is_some();
     same_version(object, &old)?;
     let mut next = Object::clone(&old);
+    if !object.metadata.managed_fields.is_empty() {
+        next.metadata.managed_fields.clone_from(&object.metadata.managed_fields);
+    }
     if info.status {
         set_status(&mut next.body, object.body.get("status"));
     } else {
@@ -152,7 +158,7 @@ fn complete(info: &KindInfo, object: &mut Object) -> Result<(), Error> {
     }
     prune_nulls(&mut object.body);
     (info.check)(object).map_err(|fault| Error::invalid(object, vec![fault]))?;
-    (info.default)(object);
+    info.fill(object);
     Ok(())
 }
 
@@ -216,7 +222,7 @@ fn desired<'o>(
 fn faults(step: &Step<'_>) -> Vec<FieldError> {
     let old = step.old.as_deref();
     let mut faults = validate::common(step.info, &step.next);
-    faults.extend((step.info.validate)(&step.next, old));
+    faults.extend(step.info.faults(&step.next, old));
     if let Some(old) = old.filter(|old| old.metadata.is_deleting()) {
         let before = &old.metadata.finalizers;
         let added = step.next.metadata.finalizers.iter().filter(|name| !before.contains(name));

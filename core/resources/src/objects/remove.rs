@@ -28,7 +28,7 @@ pub(super) fn delete<'i>(
         next.metadata.deletion_timestamp = Some(timestamp::from_unix(now.as_secs() + grace));
         next.metadata.deletion_grace_period_seconds = Some(grace);
     }
-    (info.default)(&mut next);
+    info.fill(&mut next);
     let pinned = given_old || options.resource_version.is_some();
     let operation = Some(Operation::Delete);
     Ok(Step { info, operation, old: Some(old), next, pinned, generated: false })

@@ -1,9 +1,10 @@
 //! Plugins that complete, refuse and count.
 
-use crate::world::{World, key, kind, widget};
+use crate::world::{Widget, World, key, kind, widget};
 use async_trait::async_trait;
 use quorate_resources::{
-    Admission, Claims, DeleteOptions, Error, Object, Objects, Operation, Revision,
+    Admission, Claims, DeleteOptions, Error, ForKind, Object, Objects, Operation, Revision,
+    TypedAdmission,
 };
 use quorate_store::{Compare, Op, RangeRequest};
 use serde_json::json;
@@ -100,4 +101,46 @@ async fn a_plugin_completes_the_object() {
     let made = objects.create(widget("a", json!({ "size": 1 }))).await.unwrap();
     assert_eq!(made.pointer("/spec/host"), Some(&json!("n1")));
     assert_eq!(world.read("a").await, Some(made));
+}
+
+/// Doubles every widget, and refuses those that would shrink.
+#[derive(Debug)]
+struct Doubling;
+
+#[async_trait]
+impl TypedAdmission<Widget> for Doubling {
+    fn name(&self) -> &'static str {
+        "doubling"
+    }
+
+    async fn admit(
+        &self,
+        _objects: &Objects,
+        _operation: Operation,
+        widget: &mut Widget,
+        old: Option<&Widget>,
+    ) -> Result<Claims, Error> {
+        widget.spec.size *= 2;
+        if old.is_some_and(|old| old.spec.size > widget.spec.size) {
+            let (kind, key) = (kind(), key("a"));
+            return Err(Error::Denied { kind, key, reason: "it may not shrink".to_owned() });
+        }
+        Ok(Claims::default())
+    }
+}
+
+#[tokio::test]
+async fn a_typed_plugin_sees_values_of_its_kind_only() {
+    let world = World::new().await;
+    let plugin = ForKind::<Widget, _>::new(Doubling);
+    let objects = world.objects.clone().with_admission(Arc::new(plugin));
+    let mut first = widget("a", json!({ "size": 3 }));
+    first.metadata.labels.insert("kept".into(), "yes".into());
+    let made = objects.create(first).await.unwrap();
+    assert_eq!(made.pointer("/spec"), Some(&json!({ "size": 6 })));
+    assert_eq!(made.metadata.labels["kept"], "yes", "what the type does not know stays");
+    let smaller = crate::world::with_spec(made, json!({ "size": 1 }));
+    assert!(matches!(objects.update(smaller).await, Err(Error::Denied { .. })));
+    let space = Object::new::<crate::world::Namespace>(quorate_resources::ObjectKey::cluster("x"));
+    objects.create(space).await.unwrap();
 }

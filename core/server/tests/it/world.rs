@@ -1,0 +1,117 @@
+//! A control plane in memory behind a server: controllers, one node, and a stand-in for its agent
+//! that calls every pod running and lets go of every deleted one.
+
+use futures::StreamExt;
+use quorate_reconcile::{Cache, Running, Runtime};
+use quorate_resources::{DeleteOptions, GroupKind, Object, Objects};
+use quorate_seams::{Seams, Task, spawn};
+use quorate_server::{Api, Server};
+use quorate_store::{EventKind, MemoryStore, WatchRequest};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+pub(crate) struct World {
+    pub(crate) objects: Objects,
+    pub(crate) server: Server,
+    _controllers: Running,
+    _agent: Task<()>,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let seams = Seams::system();
+        let store = MemoryStore::new(seams.clock.clone());
+        let objects = Objects::new(store, Arc::new(quorate_kinds::registry()), seams);
+        for name in ["default", "kube-system", "kube-node-lease"] {
+            let space =
+                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+            create(&objects, space).await;
+        }
+        node(&objects).await;
+        let cache = Cache::start(objects.clone()).await.unwrap();
+        let controllers = Runtime::builder(objects.clone(), cache)
+            .reconcilers(
+                quorate_controllers::all(quorate_controllers::ControllerOptions::default()),
+            )
+            .start();
+        let agent = spawn(agent(objects.clone()));
+        let server = Server::start(Api::new(objects.clone()), "127.0.0.1:0").await.unwrap();
+        Self { objects, server, _controllers: controllers, _agent: agent }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+}
+
+pub(crate) async fn create(objects: &Objects, value: Value) -> Object {
+    objects.create(Object::from_value(value).unwrap()).await.unwrap()
+}
+
+async fn node(objects: &Objects) {
+    let node = json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": { "name": "node-1", "labels": { "kubernetes.io/hostname": "node-1" } },
+    });
+    let mut node = create(objects, node).await;
+    let amounts = json!({ "cpu": "4", "memory": "8Gi", "pods": "110" });
+    let now = node.metadata.creation_timestamp.clone();
+    node.body.insert("status".into(), json!({
+        "capacity": amounts, "allocatable": amounts,
+        "conditions": [{
+            "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready",
+            "lastHeartbeatTime": now, "lastTransitionTime": now,
+        }],
+        "addresses": [{ "type": "InternalIP", "address": "10.1.0.1" }],
+        "nodeInfo": {
+            "kubeletVersion": "v1.32.0", "osImage": "Linux", "kernelVersion": "6.1",
+            "containerRuntimeVersion": "process://1", "architecture": "amd64", "bootID": "b",
+            "kubeProxyVersion": "", "machineID": "m", "operatingSystem": "linux", "systemUUID": "s",
+        },
+    }));
+    objects.update_status(node).await.unwrap();
+}
+
+/// Sees every pod change; what fails because the pod has changed again is seen again.
+async fn agent(objects: Objects) {
+    let kind = GroupKind::new("", "Pod");
+    let range = objects.key_range(&kind, None).unwrap();
+    let mut changes = objects.store().watch(WatchRequest::new(range)).await.unwrap();
+    while let Some(Ok(batch)) = changes.next().await {
+        for event in batch.events.iter().filter(|event| event.kind == EventKind::Put) {
+            let pod = quorate_resources::decode_stored(&event.kv).unwrap();
+            let _ = act(&objects, &kind, pod).await;
+        }
+    }
+}
+
+async fn act(
+    objects: &Objects,
+    kind: &GroupKind,
+    mut pod: Object,
+) -> Result<(), quorate_resources::Error> {
+    if pod.metadata.is_deleting() {
+        let now = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
+        return objects.delete(kind, &pod.key(), now).await.map(drop);
+    }
+    if pod.pointer("/spec/nodeName").is_none() {
+        pod.body["spec"]["nodeName"] = json!("node-1");
+        return objects.update(pod).await.map(drop);
+    }
+    if pod.pointer("/status/phase") == Some(&json!("Running")) {
+        return Ok(());
+    }
+    let now = pod.metadata.creation_timestamp.clone();
+    let statuses: Vec<Value> = pod.body["spec"]["containers"].as_array().into_iter().flatten().map(|container| json!({
+        "name": container["name"], "image": container["image"], "imageID": "", "ready": true,
+        "started": true, "restartCount": 0, "state": { "running": { "startedAt": now } },
+    })).collect();
+    let condition =
+        |kind: &str| json!({ "type": kind, "status": "True", "lastTransitionTime": now });
+    pod.body.insert("status".into(), json!({
+        "phase": "Running", "podIP": "10.2.0.1", "hostIP": "10.1.0.1", "startTime": now,
+        "conditions": [condition("PodScheduled"), condition("Initialized"), condition("ContainersReady"), condition("Ready")],
+        "containerStatuses": statuses,
+    }));
+    objects.update_status(pod).await.map(drop)
+}
