@@ -22,7 +22,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-network", CONTROL),
     ("quorate-agent", AGENT),
     ("quorate-executor", &["quorate-types"]),
-    ("quorate-process", &["quorate-types", "quorate-seams", "quorate-executor"]),
+    ("quorate-conformance", EXECUTOR),
+    ("quorate-process", EXECUTOR),
+    ("quorate-docker", EXECUTOR),
     ("quorate-bolt", &[]),
     ("quorate-log", BASE),
     ("quorate-mvcc", &["quorate-types", "quorate-seams", "quorate-store", "quorate-auth"]),
@@ -61,6 +63,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-benches", &["*"]),
 ];
 const BASE: &[&str] = &["quorate-types", "quorate-seams", "quorate-store"];
+const EXECUTOR: &[&str] = &["quorate-types", "quorate-seams", "quorate-executor"];
 const CONTROL: &[&str] = &[
     "quorate-types",
     "quorate-seams",
@@ -86,6 +89,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("openraft", &["quorate-raft"]),
     ("tonic", &["quorate-transport", "quorate-etcd"]),
     ("bcrypt", &["quorate-auth"]),
+    ("bollard", &["quorate-docker"]),
     ("ring", &["quorate-auth", "quorate-etcd"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];

@@ -102,6 +102,8 @@ impl Executor for ProcessExecutor {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::default();
         capabilities.survives_agent = true;
+        capabilities.contains_descendants = true;
+        capabilities.exit_signals = true;
         capabilities
     }
 

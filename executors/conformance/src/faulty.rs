@@ -1,0 +1,1 @@
+//! Executors with one defect each: what the kit has to find.
