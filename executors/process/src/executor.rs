@@ -3,7 +3,7 @@
 use crate::convert::unreachable;
 use crate::feed::Feed;
 use crate::image;
-use crate::launch::{Launch, is_executable, is_file_name};
+use crate::launch::{Launch, is_executable};
 use crate::options::{ProcessOptions, ShimCommand};
 use crate::pod::Pod;
 use crate::procfs::Process;
@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use quorate_executor::{
     Capabilities, Error, Event, Executor, Found, Health, Observed, Started, Stop, TaskId, TaskSpec,
+    is_plain_name,
 };
 use quorate_seams::Seams;
 use quorate_types::Uid;
@@ -75,8 +76,7 @@ impl ProcessExecutor {
 
     /// The pod of a task that may exist; a name that no task can have is absent.
     fn pod_of(&self, task: &TaskId) -> Option<Pod> {
-        let possible = is_file_name(task.pod.as_str(), 64) && is_file_name(&task.name, 128);
-        possible.then(|| self.pod(&task.pod))
+        task.is_possible().then(|| self.pod(&task.pod))
     }
 
     fn ill(&self) -> Option<String> {
@@ -153,7 +153,7 @@ impl Executor for ProcessExecutor {
     }
 
     async fn remove_pod(&self, pod: &Uid) -> Result<(), Error> {
-        if is_file_name(pod.as_str(), 64) { self.pod(pod).shutdown().await } else { Ok(()) }
+        if is_plain_name(pod.as_str(), 64) { self.pod(pod).shutdown().await } else { Ok(()) }
     }
 
     async fn adopt(&self) -> Result<Vec<Found>, Error> {
@@ -162,7 +162,7 @@ impl Executor for ProcessExecutor {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            let Some(uid) = name.to_str().filter(|name| is_file_name(name, 64)) else { continue };
+            let Some(uid) = name.to_str().filter(|name| is_plain_name(name, 64)) else { continue };
             let pod = self.pod(&Uid::from_stored(uid));
             self.feed.watch(pod.clone());
             found.extend(pod.list().await?);

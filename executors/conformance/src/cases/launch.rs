@@ -1,7 +1,7 @@
 //! What a task finds when it starts.
 
 use crate::failure::{holds, same};
-use crate::{Bench, Case, Need, Verdict};
+use crate::{Bench, Case, Failure, Need, Verdict};
 
 pub(super) const CASES: &[Case] = &[
     Case::new("launch.arguments_arrive_as_they_are", |b| Box::pin(arguments(b))),
@@ -75,7 +75,28 @@ async fn input(b: &Bench<'_>) -> Verdict {
 async fn descriptors(b: &Bench<'_>) -> Verdict {
     let spec = b.task("main", &["fds"]);
     b.run_out(&spec).await?;
-    same("open descriptors", vec!["fds [0, 1, 2]".to_owned()], b.texts(&spec)?)
+    let texts = b.texts(&spec)?;
+    let open = texts.iter().find_map(|text| text.strip_prefix("fds [")?.strip_suffix(']'));
+    let open = open.ok_or_else(|| Failure::differs("what it says", "its descriptors", &texts))?;
+    let given = ["0", "1", "2"].map(str::to_owned).into_iter().chain(inheritable());
+    let given: Vec<String> = given.collect();
+    let foreign: Vec<&str> =
+        open.split(", ").filter(|fd| !given.iter().any(|given| given == fd)).collect();
+    same("descriptors that nobody gave it", Vec::<&str>::new(), foreign)
+}
+
+/// Descriptors that the kit's own starter left open for whatever the kit starts.
+fn inheritable() -> Vec<String> {
+    const CLOSE_ON_EXEC: u32 = 0o2_000_000;
+    let entries = std::fs::read_dir("/proc/self/fdinfo").into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let stays_open = |fd: &String| {
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+        flags.is_some_and(|flags| flags & CLOSE_ON_EXEC == 0)
+    };
+    names.filter(stays_open).collect()
 }
 
 async fn large(b: &Bench<'_>) -> Verdict {
