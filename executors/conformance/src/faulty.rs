@@ -1,1 +1,0 @@
-//! Executors with one defect each: what the kit has to find.
