@@ -72,7 +72,9 @@ mod tests {
         spec.resources.cpu_milli = Some(250);
         spec.resources.memory_bytes = Some(1 << 20);
         spec.resources.pids = Some(7);
-        let blueprint = of(&spec, &DockerOptions::new("node-1", "/tmp")).unwrap();
+        let mut options = DockerOptions::new("node-1", "/tmp");
+        options.init = true;
+        let blueprint = of(&spec, &options).unwrap();
         assert_eq!(blueprint.entrypoint, ["/probe"]);
         assert_eq!(blueprint.env, ["A=1=2"]);
         assert_eq!(blueprint.nano_cpus, Some(250_000_000));

@@ -7,7 +7,7 @@
 use crate::calls::Calls;
 use crate::engine::{Fault, Message};
 use crate::names;
-use crate::stream::{Cursor, Reading, line};
+use crate::stream::{Cursor, Reading};
 use futures::stream::StreamExt;
 use quorate_executor::{LogFile, TaskId};
 use quorate_seams::TaskSet;
@@ -132,7 +132,9 @@ impl Output {
             let mut lines = Vec::new();
             for message in batch {
                 match message {
-                    Ok(message) if reading.is_new(cursor, &message) => lines.extend(line(&message)),
+                    Ok(message) if reading.is_new(cursor, &message) => {
+                        lines.extend(cursor.line(&message));
+                    }
                     Ok(_) => {}
                     Err(other) => fault = Err(other),
                 }

@@ -60,7 +60,7 @@ impl Shared {
             Err(Fault::Missing(reason)) => return Err(image::artifact(&blueprint.image, &reason)),
             Err(fault) => fault,
         };
-        if self.calls_it_ours(task).await? {
+        if self.has_appeared(task, &fault).await? {
             return Ok(());
         }
         match fault {
@@ -71,12 +71,31 @@ impl Shared {
         }
     }
 
+    /// Whether a creation that was not confirmed has happened. An engine takes a name before the
+    /// container can be seen under it: a request that was given up may still be under way.
+    async fn has_appeared(&self, task: &TaskId, fault: &Fault) -> Result<bool, Error> {
+        let looks = if matches!(fault, Fault::Conflict(_)) { LOOKS } else { 1 };
+        for look in 0..looks {
+            if self.calls_it_ours(task).await? {
+                return Ok(true);
+            }
+            if look + 1 < looks {
+                self.calls.clock.sleep(APART).await;
+            }
+        }
+        Ok(false)
+    }
+
     /// Whether the name is taken by the task's own container. By a foreign one is an error.
     async fn calls_it_ours(&self, task: &TaskId) -> Result<bool, Error> {
         let name = names::container(task);
         let failed = |fault: Fault| unreachable(&format!("looking for container {name}"), &fault);
         let found = self.calls.ask(self.calls.engine.inspect(&name)).await.map_err(failed)?;
         let Some(found) = found else { return Ok(false) };
+        if found.phase == Phase::Dying {
+            self.until_gone(task, LOOKS, Fault::Conflict("it is being removed".to_owned())).await?;
+            return Ok(false);
+        }
         if names::task(&found.labels).as_ref() == Some(task) {
             return Ok(true);
         }
@@ -157,16 +176,22 @@ impl Shared {
     pub(crate) async fn remove(&self, task: &TaskId) -> Result<(), Error> {
         let answer = self.calls.ask(self.calls.engine.remove(&names::container(task))).await;
         let wait = matches!(answer, Err(Fault::Conflict(_) | Fault::Lost(_)));
-        let mut looks = if wait { LOOKS } else { 1 };
-        while self.look(task).await?.is_some() {
-            looks -= 1;
-            if looks == 0 {
-                let fault = answer.err().unwrap_or_else(|| Fault::Lost("it is still there".into()));
-                return Err(unreachable(&format!("removing task {task}"), &fault));
-            }
-            self.calls.clock.sleep(APART).await;
-        }
+        let fault = answer.err().unwrap_or_else(|| Fault::Lost("it is still there".to_owned()));
+        self.until_gone(task, if wait { LOOKS } else { 1 }, fault).await?;
         self.outputs.forget(task);
         self.journal.forget(task)
+    }
+
+    /// Waits until a task's container is gone. `fault` is why it may not be.
+    async fn until_gone(&self, task: &TaskId, looks: usize, fault: Fault) -> Result<(), Error> {
+        for look in 0..looks {
+            if self.look(task).await?.is_none() {
+                return Ok(());
+            }
+            if look + 1 < looks {
+                self.calls.clock.sleep(APART).await;
+            }
+        }
+        Err(unreachable(&format!("removing task {task}"), &fault))
     }
 }

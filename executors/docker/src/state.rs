@@ -18,7 +18,9 @@ pub(crate) fn observed(container: &Container, note: Option<Note>) -> Observed {
         Phase::Created => Observed::Exited(never_ran(container)),
         Phase::Running => Observed::Running(started(container)),
         Phase::Exited => Observed::Exited(exited(container, note.unwrap_or_default())),
-        Phase::Dying => Observed::Unreachable("the engine is removing its container".to_owned()),
+        // It will never run again: what is left of it is its end.
+        Phase::Dying if container.started_ms == 0 => Observed::Absent,
+        Phase::Dying => Observed::Exited(exited(container, note.unwrap_or_default())),
     }
 }
 
@@ -53,7 +55,8 @@ fn exited(container: &Container, note: Note) -> ExitRecord {
         signal,
         cause,
         started_ms: container.started_ms,
-        finished_ms: container.finished_ms,
+        // The engine notes a start only after it has seen it: a short task's end may seem to be earlier.
+        finished_ms: container.finished_ms.max(container.started_ms),
     }
 }
 
@@ -95,6 +98,14 @@ mod tests {
         assert_eq!(of(143, false, Note::default()), (Some(143), None));
         assert_eq!(of(0, false, killed), (Some(0), None), "it ended by itself before the kill");
         assert_eq!(of(137, true, Note::default()), (None, Some(9)));
+    }
+
+    #[test]
+    fn an_end_is_never_before_its_start() {
+        let (phase, started_ms, finished_ms) = (Phase::Exited, 850, 847);
+        let container = Container { phase, started_ms, finished_ms, ..Container::default() };
+        let Observed::Exited(record) = observed(&container, None) else { panic!() };
+        assert_eq!((record.started_ms, record.finished_ms), (850, 850));
     }
 
     #[test]

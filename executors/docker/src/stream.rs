@@ -1,5 +1,9 @@
 //! Where a log file ends, and which of the engine's messages it still lacks. Pure but for reading it.
 //!
+//! An engine cuts lines of more than [`PIECE`] bytes, and its driver `local` then loses the end of the
+//! last piece. A line that was cut ends with its first shorter piece; the one that can be wrong is a
+//! task's very last line, if it is that long and has no end.
+//!
 //! Messages of one stream come in the order of their stamps; the two streams are only roughly in order
 //! with each other. So each has a cursor of its own: the last stamp in the file and how many messages
 //! have it.
@@ -12,11 +16,16 @@ use std::path::Path;
 /// How far before the last stamp to ask again: more than two streams are ever out of order.
 const OVERLAP_SECS: i64 = 2;
 
+/// The length at which an engine cuts lines.
+const PIECE: usize = 16 * 1024;
+
 /// A place in one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Place {
     stamp: String,
     count: usize,
+    /// The line there was cut and goes on.
+    open: bool,
 }
 
 impl Place {
@@ -25,7 +34,7 @@ impl Place {
         if self.stamp == stamp {
             self.count += 1;
         } else {
-            *self = Self { stamp: stamp.to_owned(), count: 1 };
+            *self = Self { stamp: stamp.to_owned(), count: 1, open: self.open };
         }
     }
 }
@@ -58,14 +67,37 @@ impl Cursor {
 
     /// Counts a line of the file in.
     fn count(&mut self, line: &[u8]) {
-        let mut words = line.splitn(3, |byte| *byte == b' ');
+        let mut words = line.splitn(4, |byte| *byte == b' ');
         let (stamp, stream) = (words.next().unwrap_or_default(), words.next());
         let Ok(stamp) = std::str::from_utf8(stamp) else { return };
-        match stream {
-            Some(b"stdout") => self.0[0].count(stamp),
-            Some(b"stderr") => self.0[1].count(stamp),
-            _ => {}
-        }
+        let (tag, text) = (words.next(), words.next().unwrap_or_default());
+        let stream = match stream {
+            Some(b"stdout") => 0,
+            Some(b"stderr") => 1,
+            _ => return,
+        };
+        self.0[stream].count(stamp);
+        // The line's own end is not part of the text.
+        self.0[stream].open = tag == Some(b"P") && text.len() > PIECE;
+    }
+
+    /// A message as a line of the log.
+    pub(crate) fn line(&mut self, message: &Message) -> Vec<u8> {
+        let (place, stream) = match message.stderr {
+            false => (&mut self.0[0], "stdout"),
+            true => (&mut self.0[1], "stderr"),
+        };
+        let (ended, text) = match message.bytes.strip_suffix(b"\n") {
+            Some(text) => (true, text),
+            None => (false, &message.bytes[..]),
+        };
+        let full = ended || (place.open && text.len() < PIECE);
+        place.open = !full && text.len() >= PIECE;
+        let tag = if full { "F" } else { "P" };
+        let mut line = format!("{} {stream} {tag} ", message.stamp).into_bytes();
+        line.extend_from_slice(text);
+        line.push(b'\n');
+        line
     }
 
     /// Since when to ask the engine, as wall time in seconds; zero for all it has.
@@ -98,19 +130,6 @@ impl Reading {
     }
 }
 
-/// A message as a line of the log.
-pub(crate) fn line(message: &Message) -> Vec<u8> {
-    let stream = if message.stderr { "stderr" } else { "stdout" };
-    let (tag, text) = match message.bytes.strip_suffix(b"\n") {
-        Some(text) => ("F", text),
-        None => ("P", &message.bytes[..]),
-    };
-    let mut line = format!("{} {stream} {tag} ", message.stamp).into_bytes();
-    line.extend_from_slice(text);
-    line.push(b'\n');
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,9 +140,14 @@ mod tests {
         Message { stderr, stamp, bytes: text.into() }
     }
 
+    fn whole(all: &[Message]) -> Vec<u8> {
+        let mut cursor = Cursor::default();
+        all.iter().flat_map(|message| cursor.line(message)).collect()
+    }
+
     /// What a reading adds to a file that has been cut anywhere.
     fn complete(all: &[Message], cut: usize) -> Vec<u8> {
-        let lines: Vec<u8> = all.iter().flat_map(line).collect();
+        let lines = whole(all);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         fs::write(&path, &lines[..cut]).unwrap();
@@ -132,7 +156,7 @@ mod tests {
         let mut reading = Reading::default();
         for message in all {
             if reading.is_new(&mut cursor, message) {
-                file.extend(line(message));
+                file.extend(cursor.line(message));
             }
         }
         file
@@ -149,7 +173,7 @@ mod tests {
             message(false, 3, "\n"),
             message(true, 3, "six\n"),
         ];
-        let whole: Vec<u8> = all.iter().flat_map(line).collect();
+        let whole = whole(&all);
         for cut in 0..=whole.len() {
             assert_eq!(complete(&all, cut), whole, "cut at {cut}");
         }
@@ -175,7 +199,22 @@ mod tests {
     fn asking_again_begins_before_the_last_stamp() {
         assert_eq!(Cursor::default().since_secs(), 0);
         let mut cursor = Cursor::default();
-        cursor.count(&line(&message(true, 30, "x\n")));
+        cursor.count(&whole(&[message(true, 30, "x\n")]));
         assert_eq!(cursor.since_secs(), 1_767_225_600 + 28);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_ends_with_its_first_shorter_piece() {
+        let long: &'static str = Box::leak("x".repeat(PIECE).into_boxed_str());
+        let all = [message(false, 1, long), message(false, 1, long), message(false, 2, "end")];
+        let tags = |all: &[Message]| -> Vec<char> {
+            let text = String::from_utf8(whole(all)).unwrap();
+            text.lines().filter_map(|line| line.chars().nth(38)).collect()
+        };
+        assert_eq!(tags(&all), ['P', 'P', 'F']);
+        assert_eq!(tags(&all[2..]), ['P'], "a short line without end is one");
+        // Also after a restart in the middle of it.
+        let cut = whole(&all[..2]).len();
+        assert_eq!(complete(&all, cut), whole(&all));
     }
 }
