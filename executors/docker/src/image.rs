@@ -45,7 +45,38 @@ fn pulled(image: &str, fault: &Fault) -> Error {
     }
 }
 
+/// An image's name and tag; `latest` where it has none. A name by digest has no tag.
+pub(crate) fn name_and_tag(image: &str) -> (&str, Option<&str>) {
+    if image.contains('@') {
+        return (image, None);
+    }
+    // A colon before a slash belongs to the registry's port.
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (image, Some("latest")),
+    }
+}
+
 /// The error of an image that is not to be had.
 pub(crate) fn artifact(image: &str, reason: &str) -> Error {
     Error::Artifact { image: image.to_owned(), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_and_tag;
+
+    #[test]
+    fn a_port_is_no_tag_and_a_digest_needs_none() {
+        let expected = [
+            ("busybox", ("busybox", Some("latest"))),
+            ("busybox:1.36", ("busybox", Some("1.36"))),
+            ("host:5000/team/web", ("host:5000/team/web", Some("latest"))),
+            ("host:5000/team/web:2", ("host:5000/team/web", Some("2"))),
+            ("web@sha256:abcd", ("web@sha256:abcd", None)),
+        ];
+        for (image, parts) in expected {
+            assert_eq!(name_and_tag(image), parts);
+        }
+    }
 }

@@ -1,10 +1,14 @@
 //! The kit that every executor is held to, on the Docker Engine of this machine; skipped, with the
 //! reason, where there is none.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use bollard::{API_DEFAULT_VERSION, Docker};
 use bytes::Bytes;
+use futures::StreamExt;
 use quorate_conformance::{Cut, Probe, Subject, cases, run};
 use quorate_docker::{DockerExecutor, DockerOptions, PullPolicy};
-use quorate_executor::{Executor, Health, SharedExecutor};
+use quorate_executor::{Error, Executor, Health, Observed, SharedExecutor, Stop};
 use quorate_seams::{OsRandom, Random, Seams};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -67,11 +71,8 @@ impl Bench {
     async fn clean(&self) {
         for found in self.executor.adopt().await.into_iter().flatten() {
             // What cannot be removed shows in the removal of the image.
-            let _ = self.executor.stop(&found.task, quorate_executor::Stop::Kill).await;
-            while matches!(
-                self.executor.observe(&found.task).await,
-                quorate_executor::Observed::Running(_)
-            ) {
+            let _ = self.executor.stop(&found.task, Stop::Kill).await;
+            while matches!(self.executor.observe(&found.task).await, Observed::Running(_)) {
                 Seams::system().clock.sleep(std::time::Duration::from_millis(10)).await;
             }
             let _ = self.executor.remove(&found.task).await;
@@ -79,6 +80,36 @@ impl Bench {
         let removed = self.executor.remove_image(&self.image).await;
         assert!(removed.is_ok(), "{removed:?}");
     }
+}
+
+/// The engine's own archive of an image.
+async fn archive(image: &str) -> Bytes {
+    let docker = Docker::connect_with_unix(SOCKET, 120, API_DEFAULT_VERSION).unwrap();
+    let pieces: Vec<Bytes> = docker.export_image(image).map(|piece| piece.unwrap()).collect().await;
+    pieces.concat().into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_comes_back_from_its_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = match Bench::open(dir.path()).await {
+        Ok(bench) => bench,
+        Err(reason) => {
+            println!("SKIP: no usable Docker Engine here: {reason}");
+            return;
+        }
+    };
+    let (executor, image) = (&bench.executor, &bench.image);
+    let archive = archive(image).await;
+    executor.remove_image(image).await.unwrap();
+    let missing = executor.prepare(image).await;
+    executor.load(archive).await.unwrap();
+    let loaded = executor.prepare(image).await;
+    let nonsense = executor.load(Bytes::from_static(b"no archive")).await;
+    bench.clean().await;
+    assert!(matches!(missing, Err(Error::Artifact { .. })), "{missing:?}");
+    assert!(loaded.is_ok(), "{loaded:?}");
+    assert!(matches!(nonsense, Err(Error::Artifact { .. })), "{nonsense:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

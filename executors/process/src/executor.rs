@@ -2,19 +2,19 @@
 
 use crate::convert::unreachable;
 use crate::feed::Feed;
-use crate::image;
 use crate::launch::{Launch, is_executable};
 use crate::options::{ProcessOptions, ShimCommand};
 use crate::pod::Pod;
 use crate::procfs::Process;
 use crate::shim::{MARKER, is_armed};
+use crate::{image, usage};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use quorate_executor::{
     Capabilities, Error, Event, Executor, Found, Health, Observed, Started, Stop, TaskId, TaskSpec,
-    is_plain_name,
+    Usage, is_plain_name,
 };
-use quorate_seams::Seams;
+use quorate_seams::{Seams, spawn_blocking};
 use quorate_types::Uid;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -104,6 +104,7 @@ impl Executor for ProcessExecutor {
         capabilities.survives_agent = true;
         capabilities.contains_descendants = true;
         capabilities.exit_signals = true;
+        capabilities.usage = true;
         capabilities
     }
 
@@ -172,6 +173,20 @@ impl Executor for ProcessExecutor {
 
     fn events(&self) -> BoxStream<'static, Event> {
         self.feed.events()
+    }
+
+    async fn usage(&self, task: &TaskId) -> Result<Usage, Error> {
+        let pid = match self.observe(task).await {
+            Observed::Running(started) => started.pid.and_then(|pid| i32::try_from(pid).ok()),
+            Observed::Absent => return Err(Error::Absent(task.clone())),
+            Observed::Unreachable(reason) => return Err(unreachable(reason)),
+            _ => None,
+        };
+        let usage = spawn_blocking(move || pid.and_then(usage::of)).await.flatten();
+        usage.ok_or_else(|| {
+            let (field, reason) = ("state", "does not run".to_owned());
+            Error::Invalid { task: task.clone(), field, reason }
+        })
     }
 }
 

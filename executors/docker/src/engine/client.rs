@@ -2,6 +2,7 @@
 
 use super::convert::{body, container, fault, happening, message, usage};
 use super::{Blueprint, Container, Enforced, Engine, Fault, Happening, Message, Session};
+use crate::image::name_and_tag;
 use async_trait::async_trait;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use bollard::query_parameters::{
@@ -94,8 +95,10 @@ impl Engine for Client {
     }
 
     async fn pull(&self, image: &str) -> Result<(), Fault> {
-        let options =
-            CreateImageOptions { from_image: Some(image.to_owned()), ..Default::default() };
+        // Without a tag an engine would pull all that there are.
+        let (name, tag) = name_and_tag(image);
+        let (from_image, tag) = (Some(name.to_owned()), tag.map(str::to_owned));
+        let options = CreateImageOptions { from_image, tag, ..Default::default() };
         finish(self.docker()?.create_image(Some(options), None, None)).await
     }
 
@@ -105,13 +108,13 @@ impl Engine for Client {
     }
 
     async fn import(&self, rootfs: Bytes, image: &str, entrypoint: &[String]) -> Result<(), Fault> {
-        let (repo, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
+        let (repo, tag) = name_and_tag(image);
         let entrypoint = serde_json::to_string(entrypoint)
             .map_err(|error| Fault::Refused(format!("entry point: {error}")))?;
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
             repo: Some(repo.to_owned()),
-            tag: Some(tag.to_owned()),
+            tag: tag.map(str::to_owned),
             changes: vec![format!("ENTRYPOINT {entrypoint}")],
             ..Default::default()
         };
