@@ -23,7 +23,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-agent", AGENT),
     ("quorate-server", SERVER),
     ("quorate-executor", &["quorate-types"]),
-    ("quorate-process", &["quorate-types", "quorate-seams", "quorate-executor"]),
+    ("quorate-conformance", EXECUTOR),
+    ("quorate-process", EXECUTOR),
+    ("quorate-docker", EXECUTOR),
     ("quorate-bolt", &[]),
     ("quorate-log", BASE),
     ("quorate-mvcc", &["quorate-types", "quorate-seams", "quorate-store", "quorate-auth"]),
@@ -63,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-benches", &["*"]),
 ];
 const BASE: &[&str] = &["quorate-types", "quorate-seams", "quorate-store"];
+const EXECUTOR: &[&str] = &["quorate-types", "quorate-seams", "quorate-executor"];
 const CONTROL: &[&str] = &[
     "quorate-types",
     "quorate-seams",
@@ -98,6 +101,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("tonic", &["quorate-transport", "quorate-etcd", "quorate-client"]),
     ("etcd-client", &["quorate-client"]),
     ("bcrypt", &["quorate-auth"]),
+    ("bollard", &["quorate-docker"]),
     ("ring", &["quorate-auth", "quorate-etcd"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];

@@ -1,6 +1,8 @@
 //! The trait.
 
-use crate::{Error, Event, Found, Observed, Started, Stop, TaskId, TaskSpec};
+use crate::{
+    Error, Event, ExecSession, ExecSpec, Found, Observed, Started, Stop, TaskId, TaskSpec, Usage,
+};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use quorate_types::Uid;
@@ -18,8 +20,18 @@ pub struct Capabilities {
     pub limits_memory: bool,
     /// [`crate::Resources::pids`] is enforced.
     pub limits_pids: bool,
-    /// [`crate::Mount`]s are visible to the task.
+    /// [`crate::Mount`]s are visible to the task at paths of their own, read-only where asked for. A
+    /// mount that an executor cannot give is refused, never left out.
     pub mounts: bool,
+    /// No process outlives its task, however it left its parent, session and group.
+    pub contains_descendants: bool,
+    /// A signal that ends a task is told from an exit with code 128 + n, whoever sent it. Without
+    /// this an executor reports what its backend says, and a signal where it knows of one.
+    pub exit_signals: bool,
+    /// [`Executor::exec`] works.
+    pub exec: bool,
+    /// [`Executor::usage`] works.
+    pub usage: bool,
 }
 
 /// Whether an executor's backend can be used.
@@ -95,6 +107,28 @@ pub trait Executor: Send + Sync + std::fmt::Debug + 'static {
 
     /// Hints about changed tasks, from now on; ends only with the executor.
     fn events(&self) -> BoxStream<'static, Event>;
+
+    /// Runs a further command in a running task. Optional: [`Capabilities::exec`].
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] unless the executor can; otherwise the task does not run, the command
+    /// cannot be started, or the backend cannot be used.
+    async fn exec(&self, task: &TaskId, _exec: &ExecSpec) -> Result<ExecSession, Error> {
+        Err(unsupported(self.kind(), "running a command in", task))
+    }
+
+    /// What a running task has used. Optional: [`Capabilities::usage`].
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] unless the executor can; otherwise the task does not run, or the
+    /// backend cannot be used.
+    async fn usage(&self, task: &TaskId) -> Result<Usage, Error> {
+        Err(unsupported(self.kind(), "measuring", task))
+    }
+}
+
+fn unsupported(executor: &'static str, what: &str, task: &TaskId) -> Error {
+    Error::Unsupported { executor, what: format!("{what} task {task}") }
 }
 
 /// An executor that components share.

@@ -29,6 +29,17 @@ pub enum Observed {
     Unreachable(String),
 }
 
+/// What a running task has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// CPU time since its start, of all its processes, in microseconds.
+    pub cpu_us: u64,
+    /// Memory that it holds now, in bytes.
+    pub memory_bytes: u64,
+    /// Processes that it has now.
+    pub pids: u64,
+}
+
 /// A hint that a task may have changed: observe it again. Hints may be repeated and, after a
 /// reconnection, lost; agents also observe on their own from time to time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,18 +2,19 @@
 
 use crate::convert::unreachable;
 use crate::feed::Feed;
-use crate::image;
-use crate::launch::{Launch, is_executable, is_file_name};
+use crate::launch::{Launch, is_executable};
 use crate::options::{ProcessOptions, ShimCommand};
 use crate::pod::Pod;
 use crate::procfs::Process;
 use crate::shim::{MARKER, is_armed};
+use crate::{image, usage};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use quorate_executor::{
     Capabilities, Error, Event, Executor, Found, Health, Observed, Started, Stop, TaskId, TaskSpec,
+    Usage, is_plain_name,
 };
-use quorate_seams::Seams;
+use quorate_seams::{Seams, spawn_blocking};
 use quorate_types::Uid;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -75,8 +76,7 @@ impl ProcessExecutor {
 
     /// The pod of a task that may exist; a name that no task can have is absent.
     fn pod_of(&self, task: &TaskId) -> Option<Pod> {
-        let possible = is_file_name(task.pod.as_str(), 64) && is_file_name(&task.name, 128);
-        possible.then(|| self.pod(&task.pod))
+        task.is_possible().then(|| self.pod(&task.pod))
     }
 
     fn ill(&self) -> Option<String> {
@@ -102,6 +102,9 @@ impl Executor for ProcessExecutor {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::default();
         capabilities.survives_agent = true;
+        capabilities.contains_descendants = true;
+        capabilities.exit_signals = true;
+        capabilities.usage = true;
         capabilities
     }
 
@@ -151,7 +154,7 @@ impl Executor for ProcessExecutor {
     }
 
     async fn remove_pod(&self, pod: &Uid) -> Result<(), Error> {
-        if is_file_name(pod.as_str(), 64) { self.pod(pod).shutdown().await } else { Ok(()) }
+        if is_plain_name(pod.as_str(), 64) { self.pod(pod).shutdown().await } else { Ok(()) }
     }
 
     async fn adopt(&self) -> Result<Vec<Found>, Error> {
@@ -160,7 +163,7 @@ impl Executor for ProcessExecutor {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            let Some(uid) = name.to_str().filter(|name| is_file_name(name, 64)) else { continue };
+            let Some(uid) = name.to_str().filter(|name| is_plain_name(name, 64)) else { continue };
             let pod = self.pod(&Uid::from_stored(uid));
             self.feed.watch(pod.clone());
             found.extend(pod.list().await?);
@@ -170,6 +173,20 @@ impl Executor for ProcessExecutor {
 
     fn events(&self) -> BoxStream<'static, Event> {
         self.feed.events()
+    }
+
+    async fn usage(&self, task: &TaskId) -> Result<Usage, Error> {
+        let pid = match self.observe(task).await {
+            Observed::Running(started) => started.pid.and_then(|pid| i32::try_from(pid).ok()),
+            Observed::Absent => return Err(Error::Absent(task.clone())),
+            Observed::Unreachable(reason) => return Err(unreachable(reason)),
+            _ => None,
+        };
+        let usage = spawn_blocking(move || pid.and_then(usage::of)).await.flatten();
+        usage.ok_or_else(|| {
+            let (field, reason) = ("state", "does not run".to_owned());
+            Error::Invalid { task: task.clone(), field, reason }
+        })
     }
 }
 

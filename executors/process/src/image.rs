@@ -3,8 +3,8 @@
 //! Forms: `file:///abs/path`; `name[:tag]`, the file `<images>/<name>/<tag>` with tag `latest` by
 //! default; empty, for a task whose command is an absolute path.
 
-use crate::launch::{is_executable, is_file_name};
-use quorate_executor::Error;
+use crate::launch::is_executable;
+use quorate_executor::{Error, is_plain_name};
 use std::path::{Path, PathBuf};
 
 /// The file that an image stands for; `None` for the empty image. The file exists and is executable.
@@ -39,8 +39,8 @@ fn local(image: &str, images: Option<&Path>) -> Result<PathBuf, Error> {
         return Err(artifact(image, reason.to_owned()));
     };
     let (name, tag) = image.rsplit_once(':').unwrap_or((image, "latest"));
-    let segments_ok = name.split('/').all(|segment| is_file_name(segment, 128));
-    if !segments_ok || !is_file_name(tag, 128) {
+    let segments_ok = name.split('/').all(|segment| is_plain_name(segment, 128));
+    if !segments_ok || !is_plain_name(tag, 128) {
         let reason = "is not of the form name[:tag] with letters, digits, '-', '_', '.' and '/'";
         return Err(artifact(image, reason.to_owned()));
     }

@@ -25,7 +25,8 @@ impl Launch {
     /// Resolves a specification whose image was found at `entry`; `None` for an empty image.
     pub(crate) fn resolve(spec: &TaskSpec, entry: Option<&Path>) -> Result<Self, Error> {
         let argv = argv(spec, entry)?;
-        check(spec, &argv)?;
+        spec.check()?;
+        check_mounts(spec)?;
         Ok(Self {
             id: spec.id.clone(),
             argv,
@@ -62,45 +63,21 @@ fn argv(spec: &TaskSpec, entry: Option<&Path>) -> Result<Vec<String>, Error> {
     match (entry, argv.first()) {
         (Some(entry), None) => {
             let Some(text) = entry.to_str() else {
-                return Err(invalid(
-                    spec,
-                    "image",
-                    "resolves to a path that is not UTF-8; rename it",
-                ));
+                return Err(
+                    spec.invalid("image", "resolves to a path that is not UTF-8; rename it")
+                );
             };
             argv.push(text.to_owned());
         }
         (None, Some(command)) if command.starts_with('/') => {}
         (None, _) => {
             let reason = "must start with an absolute path when the image is empty";
-            return Err(invalid(spec, "command", reason));
+            return Err(spec.invalid("command", reason));
         }
         (Some(_), Some(_)) => {}
     }
     argv.extend(spec.args.iter().cloned());
     Ok(argv)
-}
-
-fn check(spec: &TaskSpec, argv: &[String]) -> Result<(), Error> {
-    if !is_file_name(spec.id.pod.as_str(), 64) {
-        let reason = "must be 1 to 64 letters, digits, '-', '_' or '.', not starting with '.'";
-        return Err(invalid(spec, "pod", reason));
-    }
-    if !is_file_name(&spec.id.name, 128) {
-        let reason = "must be 1 to 128 letters, digits, '-', '_' or '.', not starting with '.'";
-        return Err(invalid(spec, "name", reason));
-    }
-    if argv.iter().any(|text| text.contains('\0')) {
-        return Err(invalid(spec, "command", "must not contain a zero byte"));
-    }
-    if spec.env.iter().any(|(name, value)| !is_variable(name) || value.contains('\0')) {
-        let reason = "names must be non-empty, without '=', and nothing may contain a zero byte";
-        return Err(invalid(spec, "env", reason));
-    }
-    if !spec.log_path.is_absolute() {
-        return Err(invalid(spec, "log_path", "must be absolute"));
-    }
-    check_mounts(spec)
 }
 
 /// A process sees the host's files where they are: a mount that asks for just that needs no work.
@@ -115,18 +92,4 @@ fn check_mounts(spec: &TaskSpec) -> Result<(), Error> {
         );
         Err(Error::Unsupported { executor: crate::executor::KIND, what })
     })
-}
-
-/// Whether a name can be part of a record's file name.
-pub(crate) fn is_file_name(name: &str, limit: usize) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (1..=limit).contains(&name.len()) && !name.starts_with('.') && name.chars().all(allowed)
-}
-
-fn is_variable(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['=', '\0'])
-}
-
-fn invalid(spec: &TaskSpec, field: &'static str, reason: &str) -> Error {
-    Error::Invalid { task: spec.id.clone(), field, reason: reason.to_owned() }
 }

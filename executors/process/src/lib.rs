@@ -50,6 +50,7 @@ mod procfs;
 mod records;
 mod shim;
 pub mod testing;
+mod usage;
 mod wire;
 
 pub use executor::ProcessExecutor;

@@ -4,11 +4,11 @@ use super::conn::{ConnId, Conns};
 use super::reaper::Report;
 use super::setup::{Inherited, complain};
 use super::task::{Active, Message, Task};
-use super::{pump, sweep, task};
+use super::{sweep, task};
 use crate::launch::Launch;
 use crate::records::{Records, Run, Stored};
 use crate::wire::{Op, Refusal, Reply, Request, State, VERSION};
-use quorate_executor::{ExitCause, ExitRecord, Stop, TaskId};
+use quorate_executor::{ExitCause, ExitRecord, Stop, TaskId, rfc3339};
 use quorate_seams::{SharedClock, SystemClock};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
@@ -334,7 +334,7 @@ impl Server {
     }
 
     fn stamp(&self) -> String {
-        pump::rfc3339(self.clock.wall().0)
+        rfc3339(self.clock.wall().0)
     }
 }
 
