@@ -39,6 +39,7 @@ pub const CATALOGUE: &[Mutant] = &[
     mutant("raft-believes-any-birth", "a member with an emptied directory takes part"),
     mutant("raft-believes-a-disk-set-back", "a member whose disk was set back takes part"),
     mutant("raft-leaves-a-change-half-done", "a change of voters that lost its leader stays half done"),
+    mutant("raft-sends-nothing-for-ever", "replication of purged entries looks at no newer order"),
     mutant("raft-takes-lost-for-refused", "a lost call counts as never made"),
     mutant("mvcc-compares-any-instead-of-all", "a compare on a range needs only one key"),
     mutant("mvcc-creates-anew-with-every-put", "the create revision is always the newest"),

@@ -20,7 +20,7 @@ use openraft::raft::{
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use quorate_log::RaftLog;
-use quorate_seams::spawn_blocking;
+use quorate_seams::{bug, spawn_blocking};
 use quorate_types::MemberId;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -52,7 +52,9 @@ impl Network {
     fn lacks(&self, request: &AppendEntriesRequest<TypeConfig>) -> bool {
         let next = request.prev_log_id.map_or(0, |prev| prev.index + 1);
         let purged = || self.log.state().purged.map(|id| id.index.0);
-        request.entries.is_empty() && purged().is_some_and(|purged| next <= purged)
+        request.entries.is_empty()
+            && purged().is_some_and(|purged| next <= purged)
+            && !bug("raft-sends-nothing-for-ever")
     }
 
     /// What goes with an append request for a log of some birth.
