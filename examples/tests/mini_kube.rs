@@ -1,0 +1,125 @@
+//! A cluster in one process, used by kubectl alone: what is applied runs, what is deleted is gone, and
+//! another start from the same directory finds everything again.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+const WEB: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      runtimeClassName: process
+      terminationGracePeriodSeconds: 1
+      containers:
+        - {name: web, image: "file:///bin/sleep", args: ["100000"]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+"#;
+
+/// A mini-kube that ends with this value.
+struct MiniKube {
+    process: Child,
+    kubeconfig: String,
+    home: std::path::PathBuf,
+}
+
+impl Drop for MiniKube {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl MiniKube {
+    fn start(dir: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_mini-kube"))
+            .args(["dev", "--port", "0", "--data-dir", dir.join("data").to_str().unwrap()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let kubeconfig = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("export KUBECONFIG=").map(str::to_owned))
+            .expect("mini-kube says where it serves");
+        Self { process, kubeconfig, home: dir.join("home") }
+    }
+
+    fn run(&self, line: &str, input: &str) -> Output {
+        let mut kubectl = Command::new("kubectl")
+            .args(line.split_whitespace())
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HOME", &self.home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = kubectl.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, input.as_bytes()).unwrap();
+        drop(stdin);
+        kubectl.wait_with_output().unwrap()
+    }
+
+    /// What kubectl prints for a command that must succeed.
+    fn kubectl(&self, line: &str, input: &str) -> String {
+        let output = self.run(line, input);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "kubectl {line}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// Ends it as a terminal would.
+    fn stop(mut self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+fn pods(of: &MiniKube) -> Vec<String> {
+    let listed = of.kubectl("get pods -l app=web -o name", "");
+    let mut pods: Vec<_> = listed.lines().map(str::to_owned).collect();
+    pods.sort();
+    pods
+}
+
+#[test]
+fn kubectl_alone_runs_a_deployment() {
+    if Command::new("kubectl").arg("version").arg("--client").output().is_err() {
+        println!("SKIP: no kubectl on the path");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let first = MiniKube::start(dir.path());
+    assert!(first.kubectl("get nodes", "").contains("Ready"));
+    first.kubectl("apply -f -", WEB);
+    first.kubectl("rollout status deployment/web --timeout=120s", "");
+    let table = first.kubectl("get pods", "");
+    assert_eq!(table.matches("1/1     Running").count(), 2, "{table}");
+    first.kubectl("scale deployment/web --replicas=3", "");
+    first.kubectl("wait deployment/web --for=jsonpath={.status.readyReplicas}=3 --timeout=120s", "");
+    let before = pods(&first);
+    assert_eq!(before.len(), 3);
+    first.stop();
+
+    let second = MiniKube::start(dir.path());
+    second.kubectl("wait pod -l app=web --for=condition=Ready --timeout=120s", "");
+    assert_eq!(pods(&second), before, "the same pods, found again");
+    second.kubectl("delete deployment/web service/web --cascade=foreground --timeout=120s", "");
+    second.kubectl("wait pod -l app=web --for=delete --timeout=120s", "");
+    assert_eq!(pods(&second), Vec::<String>::new());
+    second.stop();
+}
