@@ -11,12 +11,14 @@
 
 mod arguments;
 mod kubeconfig;
+mod logs;
 
 use arguments::{Command, Dev};
 use quorate::{Cluster, NodeTiming};
 use quorate_server::{Api, Server};
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -58,7 +60,8 @@ async fn serve(dev: &Dev) -> Result<(), Box<dyn Error>> {
         _ = terminated.recv() => return Ok(()),
         _ = interrupted.recv() => return Ok(()),
     };
-    let api = Api::new(cluster.objects().clone());
+    let cluster = Arc::new(cluster);
+    let api = Api::new(cluster.objects().clone()).with_logs(logs::of(&cluster));
     let server = Server::start(api, (dev.listen, dev.port)).await?;
     let address = server.address();
     kubeconfig::write(&dev.kubeconfig(), address)?;
@@ -72,7 +75,11 @@ async fn serve(dev: &Dev) -> Result<(), Box<dyn Error>> {
         _ = interrupted.recv() => {}
     }
     server.stop().await;
-    Ok(cluster.shutdown().await?)
+    match Arc::into_inner(cluster) {
+        Some(cluster) => Ok(cluster.shutdown().await?),
+        // A request is still reading a log.
+        None => Ok(()),
+    }
 }
 
 async fn form(dev: &Dev) -> Result<Cluster, quorate::Error> {

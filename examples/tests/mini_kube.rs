@@ -18,7 +18,9 @@ spec:
       runtimeClassName: process
       terminationGracePeriodSeconds: 1
       containers:
-        - {name: web, image: "file:///bin/sleep", args: ["100000"]}
+        - name: web
+          image: file:///bin/sh
+          args: ["-c", "echo ready to serve; exec sleep 100000"]
 ---
 apiVersion: v1
 kind: Service
@@ -109,6 +111,9 @@ fn kubectl_alone_runs_a_deployment() {
     first.kubectl("rollout status deployment/web --timeout=120s", "");
     let table = first.kubectl("get pods", "");
     assert_eq!(table.matches("1/1     Running").count(), 2, "{table}");
+    assert_eq!(first.kubectl("logs deployment/web", "").trim(), "ready to serve");
+    let wrong = first.run("logs deployment/web -c none", "");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("container none"), "{wrong:?}");
     first.kubectl("scale deployment/web --replicas=3", "");
     first.kubectl("wait deployment/web --for=jsonpath={.status.readyReplicas}=3 --timeout=120s", "");
     let before = pods(&first);

@@ -7,7 +7,7 @@ use crate::media::Form;
 use crate::reply::{self, Reply, ResponseBody};
 use crate::route::{Route, route};
 use crate::served::Served;
-use crate::{discovery, verbs};
+use crate::{PodLogs, discovery, logs, verbs};
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::{Method, Request, Response};
@@ -28,6 +28,7 @@ pub struct Api {
 struct Shared {
     objects: Objects,
     served: RwLock<Served>,
+    logs: Option<Arc<dyn PodLogs>>,
 }
 
 impl Api {
@@ -36,7 +37,14 @@ impl Api {
     #[must_use]
     pub fn new(objects: Objects) -> Self {
         let served = RwLock::new(Served::new(&objects));
-        Self { shared: Arc::new(Shared { objects, served }) }
+        Self { shared: Arc::new(Shared { objects, served, logs: None }) }
+    }
+
+    /// Also answers for what pods have printed.
+    #[must_use]
+    pub fn with_logs(self, logs: Arc<dyn PodLogs>) -> Self {
+        let (objects, served) = (self.shared.objects.clone(), RwLock::new(self.served()));
+        Self { shared: Arc::new(Shared { objects, served, logs: Some(logs) }) }
     }
 
     /// Answers a request. The body of a watch ends when the watch does.
@@ -58,6 +66,9 @@ impl Api {
     async fn answer(&self, call: &Call) -> Result<Reply, Failure> {
         let served = self.current().await?;
         match route(&call.path, served.registry()) {
+            Route::Objects(target) if target.is_pod_log() => {
+                logs::log(self.shared.logs.clone(), &served, call, &target).await
+            }
             Route::Objects(target) => verbs::objects(&served, call, &target).await,
             Route::Review(group, plural) => verbs::review(call, &group, &plural),
             Route::Nothing => Err(Failure::NoSuchPath),

@@ -31,6 +31,7 @@ mod discovery;
 mod dry_run;
 mod failure;
 mod health;
+mod logs;
 mod media;
 mod openapi;
 mod protobuf;
@@ -44,5 +45,6 @@ mod table;
 mod verbs;
 
 pub use api::Api;
+pub use logs::{LogQuery, PodLogs};
 pub use reply::ResponseBody;
 pub use server::Server;

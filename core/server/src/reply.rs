@@ -82,6 +82,12 @@ pub(crate) fn stream(lines: impl Stream<Item = Bytes> + Send + 'static) -> Reply
     with(200, "application/json", StreamBody::new(frames).boxed_unsync())
 }
 
+/// Plain text as it comes.
+pub(crate) fn text_stream(parts: impl Stream<Item = Bytes> + Send + 'static) -> Reply {
+    let frames = parts.map(|part| Ok(Frame::data(part)));
+    with(200, "text/plain; charset=utf-8", StreamBody::new(frames).boxed_unsync())
+}
+
 /// A failure.
 pub(crate) fn failure(failure: &Failure, registry: &Registry) -> Reply {
     let status = failure.status(registry);

@@ -12,6 +12,14 @@ pub(crate) struct Target<'r> {
     pub(crate) subresource: Option<String>,
 }
 
+impl Target<'_> {
+    /// Whether it is what a pod has printed.
+    pub(crate) fn is_pod_log(&self) -> bool {
+        let pod = self.info.group.is_empty() && self.info.kind == "Pod";
+        pod && self.subresource.as_deref() == Some("log")
+    }
+}
+
 /// What a path stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Route<'r> {
