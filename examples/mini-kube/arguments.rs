@@ -14,6 +14,7 @@ Runs a whole cluster in this process and serves the Kubernetes API on loopback.
   --listen ADDRESS    loopback address of the API, 127.0.0.1
   --kubeconfig FILE   written for kubectl; DIR/kubeconfig
   --images DIR        image NAME:TAG of a process pod is the executable file DIR/NAME/TAG
+  --docker SOCKET     nodes also run pods with runtimeClassName docker, by the engine at this socket
   --agents N          nodes in this process, 1
   --members N         members of the store in this process, 1, 3 or 5
 ";
@@ -32,6 +33,7 @@ pub(crate) struct Dev {
     pub(crate) listen: IpAddr,
     pub(crate) port: u16,
     pub(crate) images: Option<PathBuf>,
+    pub(crate) docker: Option<PathBuf>,
     pub(crate) agents: u8,
     pub(crate) members: u64,
     kubeconfig: Option<PathBuf>,
@@ -60,6 +62,7 @@ fn dev(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
         listen: Ipv4Addr::LOCALHOST.into(),
         port: 8001,
         images: None,
+        docker: None,
         agents: 1,
         members: 1,
         kubeconfig: None,
@@ -90,6 +93,7 @@ fn set(dev: &mut Dev, option: &str, value: String) -> Result<(), String> {
     match option {
         "--data-dir" => dev.data_dir = value.into(),
         "--kubeconfig" => dev.kubeconfig = Some(value.into()),
+        "--docker" => dev.docker = Some(value.into()),
         "--images" => dev.images = Some(value.into()),
         "--port" => dev.port = value.parse().map_err(|error| invalid(&error))?,
         "--listen" => dev.listen = value.parse().map_err(|error| invalid(&error))?,

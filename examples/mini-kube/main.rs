@@ -10,6 +10,7 @@
 //! experiments and tests.
 
 mod arguments;
+mod docker;
 mod kubeconfig;
 mod logs;
 
@@ -82,7 +83,7 @@ async fn serve(dev: &Dev) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn form(dev: &Dev) -> Result<Cluster, quorate::Error> {
+async fn form(dev: &Dev) -> Result<Cluster, Box<dyn Error>> {
     let timing = NodeTiming {
         heartbeat: Duration::from_secs(1),
         lease: Duration::from_secs(5),
@@ -95,6 +96,10 @@ async fn form(dev: &Dev) -> Result<Cluster, quorate::Error> {
         .node_timing(timing);
     if let Some(images) = &dev.images {
         builder = builder.images(images);
+    }
+    if let Some(socket) = &dev.docker {
+        let executors = docker::connect(dev, socket).await?;
+        builder = builder.executor(move |node| docker::of(&executors, &node.name));
     }
     let cluster = builder.start().await?;
     cluster.ready(READY).await?;

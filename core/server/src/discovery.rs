@@ -92,8 +92,8 @@ fn parts(info: &KindInfo) -> Vec<Part> {
     let mut parts = Vec::new();
     if info.group.is_empty() && info.kind == "Pod" {
         parts.push(part("binding", "", "v1", "Binding", CREATE));
-        parts.push(part("log", "", "v1", "Pod", &["get"]));
         parts.push(part("eviction", "policy", "v1", "Eviction", CREATE));
+        parts.push(part("log", "", "v1", "Pod", &["get"]));
     }
     if info.group.is_empty() && info.kind == "Namespace" {
         parts.push(own("finalize", &["update"]));
