@@ -6,12 +6,12 @@
 //! they answer leaves in one write.
 //!
 //! Invariants: a connection's calls end with it; a call that keeps the processor for itself holds up
-//! the others of its connection, but nothing else; one that panics ends its connection.
+//! the others of its connection, but nothing else; one that panics ends by itself.
 
 use super::{Caller, Socket};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,6 +20,7 @@ use quorate_seams::spawn_detached;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -179,12 +180,75 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, call: F) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::pin(call));
+        // Dropped, it resets its stream; the others of the connection go on.
+        let contained = AssertUnwindSafe(call).catch_unwind().map(|outcome| {
+            if outcome.is_err() {
+                tracing::error!("a call panicked");
+            }
+        });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(contained.boxed());
     }
 }
 
 impl fmt::Debug for Calls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Calls").finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Sockets, Url};
+    use quorate_seams::{SystemClock, spawn};
+    use std::convert::Infallible;
+    use std::future::poll_fn;
+    use std::task::Context;
+    use tokio::sync::watch;
+    use tonic::transport::{Channel, Endpoint};
+
+    /// Answers every path but one, which panics.
+    #[derive(Clone)]
+    struct Fragile;
+
+    impl Service<Request<Body>> for Fragile {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Body>) -> Self::Future {
+            async move {
+                assert_ne!(request.uri().path(), "/panic");
+                Ok(Response::new(Body::empty()))
+            }
+            .boxed()
+        }
+    }
+
+    async fn ask(mut channel: Channel, path: &str) -> bool {
+        let request = Request::builder().uri(format!("http://test{path}")).body(Body::empty());
+        poll_fn(|cx| channel.poll_ready(cx)).await.unwrap();
+        channel.call(request.unwrap()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_ends_alone() {
+        let sockets = Sockets::bind(&[Url::plain("127.0.0.1:0")], None).await.unwrap();
+        let addr = sockets.addr().unwrap();
+        let (_alive, living) = watch::channel(());
+        let connections = sockets.accept(SystemClock::shared(), living);
+        let _serving = spawn(serve(connections, Fragile, Serving::new()));
+        let endpoint = Endpoint::from_shared(format!("http://{addr}")).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        for _ in 0..3 {
+            let (good, bad) =
+                tokio::join!(ask(channel.clone(), "/good"), ask(channel.clone(), "/panic"));
+            assert!(good, "a call beside one that panics is answered");
+            assert!(!bad, "one that panics is not answered");
+        }
     }
 }
