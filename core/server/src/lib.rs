@@ -41,6 +41,7 @@ mod route;
 mod select;
 mod served;
 mod server;
+mod service;
 mod table;
 mod verbs;
 

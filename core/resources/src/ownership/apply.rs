@@ -39,7 +39,9 @@ pub fn apply(
     manager: &Manager,
     force: bool,
 ) -> Result<(Value, Vec<ManagedFields>), Vec<Conflict>> {
-    let wanted = extract(&owned_part(config, manager), schema);
+    let mut wanted = extract(&owned_part(config, manager), schema);
+    // That an object is there at all belongs to nobody.
+    wanted.here = false;
     let (own, others): (Vec<_>, Vec<_>) =
         entries.iter().cloned().partition(|entry| entry.is_of(manager, APPLY));
     let last = own.first().map(ManagedFields::set).unwrap_or_default();

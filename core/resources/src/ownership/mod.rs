@@ -20,4 +20,6 @@ pub use set::FieldSet;
 pub use write::write;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

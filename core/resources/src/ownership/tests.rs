@@ -3,7 +3,7 @@ use crate::GroupKind;
 use crate::schema::{Schema, Schemas};
 use serde_json::{Value, json};
 
-fn schemas() -> Schemas {
+pub(super) fn schemas() -> Schemas {
     let mut schemas = Schemas::new();
     let text = json!({ "type": "string" });
     let item = json!({ "type": "object", "properties": { "name": text, "image": text } });
@@ -21,7 +21,7 @@ fn schemas() -> Schemas {
     schemas
 }
 
-fn by(name: &str) -> Manager {
+pub(super) fn by(name: &str) -> Manager {
     Manager {
         name: name.into(),
         api_version: "v1".into(),
@@ -30,7 +30,7 @@ fn by(name: &str) -> Manager {
     }
 }
 
-fn of(schemas: &Schemas) -> Option<Schema<'_>> {
+pub(super) fn of(schemas: &Schemas) -> Option<Schema<'_>> {
     schemas.of(&GroupKind::new("", "Box"))
 }
 

@@ -20,7 +20,9 @@ pub fn write(
     let changes = compare(&owned_part(old, manager), &owned_part(new, manager), schema);
     let own = entries.iter().find(|entry| entry.is_of(manager, UPDATE));
     let before = own.map(ManagedFields::set).unwrap_or_default();
-    let after = before.union(&changes.set).difference(&changes.removed);
+    let mut after = before.union(&changes.set).difference(&changes.removed);
+    // That an object is there at all belongs to nobody.
+    after.here = false;
     let lost = changes.set.union(&changes.removed);
     entry::take(&mut entries, &lost, |entry| entry.is_of(manager, UPDATE));
     entry::store(&mut entries, manager, UPDATE, &after);

@@ -458,3 +458,15 @@ async fn health_version_and_documents_are_served() {
     assert!(document["paths"][path]["patch"]["requestBody"]["content"]["application/strategic-merge-patch+json"].is_object());
     assert!(document["components"]["schemas"]["io.k8s.api.core.v1.Container"].is_object());
 }
+
+#[tokio::test]
+async fn the_api_is_a_service_without_a_socket() {
+    let world = World::start().await;
+    let mut api = quorate_server::Api::new(world.objects.clone());
+    let request = Request::get("/api/v1/nodes/node-1").body(Full::new(Bytes::new())).unwrap();
+    let response = tower_service::Service::call(&mut api, request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let node: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(node["metadata"]["name"], "node-1");
+}
