@@ -37,6 +37,7 @@ mod probe;
 mod report;
 mod run;
 mod subject;
+mod tar;
 
 pub use bench::Bench;
 pub use case::{Action, Case, Need};

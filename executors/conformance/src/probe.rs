@@ -3,6 +3,7 @@
 //! A kit's user needs the probe where its executor runs it: as a file of the host, or in an image
 //! without a C library. Both are one static executable, which `rustc` makes of the sources alone.
 
+use crate::tar;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use thiserror::Error;
@@ -74,6 +75,18 @@ impl Probe {
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
+    }
+
+    /// The probe's path in an image made of [`Probe::rootfs`].
+    pub const IN_IMAGE: &str = "/probe";
+
+    /// The root file system of an image from scratch, as a tar: the probe and nothing else.
+    ///
+    /// # Errors
+    /// The executable cannot be read.
+    pub fn rootfs(&self) -> std::io::Result<Vec<u8>> {
+        let name = Self::IN_IMAGE.trim_start_matches('/');
+        Ok(tar::of_program(name, &std::fs::read(&self.path)?))
     }
 
     /// The executable file.

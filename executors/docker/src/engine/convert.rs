@@ -24,7 +24,8 @@ pub(super) fn fault(error: Error) -> Fault {
             400..=499 => Fault::Refused(message),
             _ => Fault::Failed(message),
         },
-        Error::DockerStreamError { error } => Fault::Refused(error),
+        // An operation that had begun: a pull that the network broke, a disk that is full.
+        Error::DockerStreamError { error } => Fault::Failed(error),
         other => Fault::Lost(other.to_string()),
     }
 }

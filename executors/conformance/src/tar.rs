@@ -32,3 +32,22 @@ fn header(name: &str, length: usize) -> [u8; BLOCK] {
     header[148..148 + text.len()].copy_from_slice(text.as_bytes());
     header
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_is_whole_blocks_with_a_header_that_sums_up() {
+        let archive = of_program("probe", &[7; 700]);
+        assert_eq!(archive.len(), BLOCK + 2 * BLOCK + 2 * BLOCK);
+        assert_eq!(&archive[..6], b"probe\0");
+        assert_eq!(&archive[124..136], b"00000001274\0");
+        let sum: u32 = (0..BLOCK)
+            .map(|at| if (148..156).contains(&at) { 32 } else { u32::from(archive[at]) })
+            .sum();
+        assert_eq!(&archive[148..155], format!("{sum:06o}\0").as_bytes());
+        assert_eq!(archive[BLOCK + 699], 7);
+        assert_eq!(archive[BLOCK + 700], 0);
+    }
+}
