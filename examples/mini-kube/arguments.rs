@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn options_are_taken_in_both_forms() {
-        let Ok(Command::Dev(dev)) = parse("dev --data-dir /d --port=0 --agents 3") else { panic!() };
+        let Ok(Command::Dev(dev)) = parse("dev --data-dir /d --port=0 --agents 3") else {
+            panic!()
+        };
         assert_eq!((dev.port, dev.agents, dev.kubeconfig()), (0, 3, "/d/kubeconfig".into()));
     }
 

@@ -115,7 +115,8 @@ fn kubectl_alone_runs_a_deployment() {
     let wrong = first.run("logs deployment/web -c none", "");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("container none"), "{wrong:?}");
     first.kubectl("scale deployment/web --replicas=3", "");
-    first.kubectl("wait deployment/web --for=jsonpath={.status.readyReplicas}=3 --timeout=120s", "");
+    first
+        .kubectl("wait deployment/web --for=jsonpath={.status.readyReplicas}=3 --timeout=120s", "");
     let before = pods(&first);
     assert_eq!(before.len(), 3);
     first.stop();

@@ -44,8 +44,12 @@ pub trait PodLogs: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// Says why there is nothing to read: the container waits, or no node knows it.
-    async fn read(&self, pod: &ObjectKey, container: &str, query: &LogQuery)
-    -> Result<String, String>;
+    async fn read(
+        &self,
+        pod: &ObjectKey,
+        container: &str,
+        query: &LogQuery,
+    ) -> Result<String, String>;
 }
 
 /// Answers a request for a pod's log.
@@ -70,7 +74,8 @@ pub(crate) async fn log(
         return Ok(reply::text(200, text));
     }
     let clock = api.objects(false).seams().clock.clone();
-    let follow = Follow { source, api: api.clone(), target: key, container, query, clock, said: text.len() };
+    let follow =
+        Follow { source, api: api.clone(), target: key, container, query, clock, said: text.len() };
     let first = iter([Bytes::from(text)]).filter(|text| std::future::ready(!text.is_empty()));
     Ok(reply::text_stream(first.chain(unfold(follow, Follow::next))))
 }
@@ -111,7 +116,8 @@ fn query(call: &Call, seams: &Seams) -> Result<LogQuery, Failure> {
     });
     Ok(LogQuery {
         previous: call.query.flag("previous")?,
-        tail_lines: positive("tailLines")?.map(|lines| usize::try_from(lines).unwrap_or(usize::MAX)),
+        tail_lines: positive("tailLines")?
+            .map(|lines| usize::try_from(lines).unwrap_or(usize::MAX)),
         since_ms: since,
         timestamps: call.query.flag("timestamps")?,
         limit_bytes: positive("limitBytes")?,

@@ -38,7 +38,10 @@ pub const CATALOGUE: &[Mutant] = &[
     mutant("raft-repeats-what-may-have-happened", "a write of unknown outcome is repeated"),
     mutant("raft-believes-any-birth", "a member with an emptied directory takes part"),
     mutant("raft-believes-a-disk-set-back", "a member whose disk was set back takes part"),
-    mutant("raft-leaves-a-change-half-done", "a change of voters that lost its leader stays half done"),
+    mutant(
+        "raft-leaves-a-change-half-done",
+        "a change of voters that lost its leader stays half done",
+    ),
     mutant("raft-sends-nothing-for-ever", "replication of purged entries looks at no newer order"),
     mutant("raft-takes-lost-for-refused", "a lost call counts as never made"),
     mutant("mvcc-compares-any-instead-of-all", "a compare on a range needs only one key"),

@@ -36,7 +36,9 @@ pub(crate) fn refusal(error: WireError) -> Refusal {
     match error {
         WireError::GRpcStatus(status) => of_status(&status),
         // The words of the client itself, when a renewal is answered with no time.
-        WireError::LeaseKeepAliveError(text) if text.contains("not found") => Refusal::LeaseNotFound,
+        WireError::LeaseKeepAliveError(text) if text.contains("not found") => {
+            Refusal::LeaseNotFound
+        }
         WireError::InvalidArgs(reason) => Refusal::Other(Error::Invalid { reason }),
         other => Refusal::Other(unavailable(other.to_string(), Certainty::Unknown)),
     }
@@ -121,7 +123,10 @@ mod tests {
 
     #[test]
     fn refusals_are_known_by_etcds_words() {
-        assert_eq!(told(Code::NotFound, "etcdserver: requested lease not found"), Refusal::LeaseNotFound);
+        assert_eq!(
+            told(Code::NotFound, "etcdserver: requested lease not found"),
+            Refusal::LeaseNotFound
+        );
         let compacted = "etcdserver: mvcc: required revision has been compacted";
         assert_eq!(told(Code::OutOfRange, compacted), Refusal::Compacted);
         let full = told(Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded");

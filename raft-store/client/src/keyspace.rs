@@ -60,8 +60,10 @@ mod tests {
     #[test]
     fn ranges_hold_below_the_root_what_they_held() {
         let space = Keyspace::new("/a/");
-        let keys: Vec<Bytes> =
-            ["\0", "a", "b", "b\0", "zz"].iter().map(|key| Bytes::from_static(key.as_bytes())).collect();
+        let keys: Vec<Bytes> = ["\0", "a", "b", "b\0", "zz"]
+            .iter()
+            .map(|key| Bytes::from_static(key.as_bytes()))
+            .collect();
         let ranges = [
             KeyRange::all(),
             KeyRange::Key("b".into()),

@@ -1,6 +1,6 @@
 //! What a handle is told.
 
-use quorate_seams::{SharedClock, SharedRandom, SystemClock, OsRandom};
+use quorate_seams::{OsRandom, SharedClock, SharedRandom, SystemClock};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -26,13 +26,20 @@ pub(crate) async fn open(inner: Arc<Inner>, request: WatchRequest) -> Result<Wat
     let bell = request.bell.as_ref().map(quorate_store::ProgressBell::listen);
     let (key, options) = wire(&inner, &request, everything);
     let fail = |error| Error::from(refusal(error));
-    let mut stream =
-        inner.client.watch_client().watch(key, Some(options)).await.map_err(fail)?;
+    let mut stream = inner.client.watch_client().watch(key, Some(options)).await.map_err(fail)?;
     let mut begun = stream.message().await.map_err(fail)?.ok_or_else(lost)?;
     let at = response::revision(begun.take_header().as_ref());
     let reached = if request.from == Revision::NONE { at } else { request.from.prev() };
-    let follow =
-        Follow { inner, request, stream, bell, reached, owed: None, ready: VecDeque::new(), over: false };
+    let follow = Follow {
+        inner,
+        request,
+        stream,
+        bell,
+        reached,
+        owed: None,
+        ready: VecDeque::new(),
+        over: false,
+    };
     Ok(unfold(follow.begun(&begun), Follow::next).boxed())
 }
 

@@ -46,7 +46,10 @@ pub(crate) async fn finish_changes(inner: Weak<Inner>, clock: SharedClock, every
     loop {
         clock.sleep(every).await;
         let Some(inner) = inner.upgrade() else { return };
-        if !inner.raft.is_leader() || !inner.in_transition() || bug("raft-leaves-a-change-half-done") {
+        if !inner.raft.is_leader()
+            || !inner.in_transition()
+            || bug("raft-leaves-a-change-half-done")
+        {
             continue;
         }
         let _one = inner.changing.lock().await;

@@ -70,7 +70,10 @@ async fn transactions(mut client: Client) -> Outcome {
         Txn::new()
             .when([Compare::version("swap", CompareOp::Equal, 0)])
             .and_then([TxnOp::put("swap", value, None)])
-            .or_else([TxnOp::get("swap", None), TxnOp::txn(Txn::new().and_then([TxnOp::delete("swap", None)]))])
+            .or_else([
+                TxnOp::get("swap", None),
+                TxnOp::txn(Txn::new().and_then([TxnOp::delete("swap", None)])),
+            ])
     };
     assert!(client.txn(swap("first")).await?.succeeded());
     let second = client.txn(swap("second")).await?;
@@ -95,9 +98,12 @@ async fn watches(mut client: Client) -> Outcome {
     let mut told = Vec::new();
     while told.len() < 3 {
         let message = stream.message().await?.unwrap();
-        told.extend(message.events().iter().map(|event| {
-            (event.event_type(), event.prev_kv().map(|kv| kv.value().to_vec()))
-        }));
+        told.extend(
+            message
+                .events()
+                .iter()
+                .map(|event| (event.event_type(), event.prev_kv().map(|kv| kv.value().to_vec()))),
+        );
     }
     let want = [
         (EventType::Put, None),

@@ -35,11 +35,8 @@ impl Own {
         member.wait_ready(PATIENCE).await.unwrap();
         let listener = Listener::bind(any).await.unwrap();
         let addr = listener.local_addr();
-        let options = ServerOptions {
-            max_txn_ops: MAX_TXN_OPS + 8,
-            max_request_bytes: REQUEST_BYTES,
-            ..ServerOptions::default()
-        };
+        let mut options = ServerOptions::default();
+        (options.max_txn_ops, options.max_request_bytes) = (MAX_TXN_OPS + 8, REQUEST_BYTES);
         let server = listener.serve(&member, seams.clock, options);
         Self { addr, _server: server, _member: member, _dir: dir }
     }
