@@ -3,7 +3,9 @@
 use crate::keyspace::Keyspace;
 use bytes::Bytes;
 use etcd_client as etcd;
-use quorate_store::{KeyValue, Op, OpResponse, RangeRequest, RangeResponse, Txn, TxnResponse};
+use quorate_store::{
+    KeyValue, Op, OpResponse, RangeRequest, RangeResponse, Sort, SortTarget, Txn, TxnResponse,
+};
 use quorate_types::{LeaseId, Revision};
 
 /// The revision that an answer tells.
@@ -35,7 +37,8 @@ pub(crate) fn range(
     revision: Revision,
 ) -> RangeResponse {
     let mut kvs = key_values(space, got.kvs());
-    if let Some(sort) = asked.sort {
+    let values_left_out = |sort: &Sort| asked.keys_only && sort.target == SortTarget::Value;
+    if let Some(sort) = asked.sort.filter(|sort| !values_left_out(sort)) {
         // etcd leaves open in which order equal ones come.
         kvs.sort_by(|a, b| sort.relate(a, b).then_with(|| a.key.cmp(&b.key)));
     }

@@ -33,6 +33,9 @@ const NAMES_KEPT: Duration = Duration::from_secs(3600);
 /// - a repeat of a named request ([`Txn::request_id`]) is answered as the first was if it only puts
 ///   keys, otherwise with [`Error::AlreadyApplied`]; names are kept for an hour at least, however many
 ///   there are, and a named transaction moves the store's revision even if it changes nothing else;
+/// - a range without an end ends with the root, so that etcd refuses a transaction that puts a key and
+///   deletes everything from some key on, where it would take it for the whole of its keys;
+/// - leases are told in whole seconds;
 /// - a user of the etcd needs the rights to everything under the root, and to every key for watches
 ///   that ask for progress.
 pub struct EtcdStore {
@@ -280,6 +283,11 @@ impl Store for EtcdStore {
 
     async fn compact(&self, revision: Revision) -> Result<(), Error> {
         let inner = &self.inner;
+        if revision <= Revision::NONE {
+            // etcd takes some of these for a compaction of nothing.
+            let compacted = inner.standing.status().compacted;
+            return Err(Error::Compacted { requested: revision, compacted });
+        }
         let compacting = async {
             match inner.client.kv_client().compact(revision.0, None).await {
                 Ok(_) => {

@@ -4,8 +4,9 @@
 use crate::servers::{Own, Stock, ready};
 use quorate_client::etcd_client::{
     AlarmAction, AlarmType, Client, Compare, CompareOp, ConnectOptions, DeleteOptions, Error,
-    EventType, GetOptions, LockOptions, Permission, ProclaimOptions, PutOptions, ResignOptions,
-    SortOrder, SortTarget, Txn, TxnOp, TxnOpResponse, WatchFilterType, WatchOptions,
+    EventType, GetOptions, LeaseTimeToLiveOptions, LockOptions, Permission, ProclaimOptions,
+    PutOptions, ResignOptions, SortOrder, SortTarget, Txn, TxnOp, TxnOpResponse, WatchFilterType,
+    WatchOptions,
 };
 use std::net::SocketAddr;
 
@@ -132,7 +133,7 @@ async fn leases(mut client: Client) -> Outcome {
         keeper.keep_alive().await?;
         assert_eq!(answers.message().await?.unwrap().ttl(), 60);
     }
-    let options = quorate_client::etcd_client::LeaseTimeToLiveOptions::new().with_keys();
+    let options = LeaseTimeToLiveOptions::new().with_keys();
     let left = client.lease_time_to_live(lease.id(), Some(options)).await?;
     assert_eq!((left.granted_ttl(), left.keys()), (60, &[b"leased".to_vec()][..]));
     assert!(client.leases().await?.leases().iter().any(|one| one.id() == lease.id()));
