@@ -10,7 +10,7 @@ use crate::response;
 use crate::store::Inner;
 use etcd_client as etcd;
 use futures::StreamExt;
-use futures::stream::unfold;
+use futures::stream::{once, unfold};
 use quorate_store::{
     Certainty, Error, Event, EventKind, RangeRequest, WatchBatch, WatchRequest, WatchStream,
 };
@@ -22,6 +22,12 @@ use tokio::sync::watch::Receiver;
 /// Opens a watch; it has begun when this returns.
 pub(crate) async fn open(inner: Arc<Inner>, request: WatchRequest) -> Result<WatchStream, Error> {
     request.range.check()?;
+    if request.from < Revision::NONE {
+        // What etcd makes of these differs between its releases.
+        let compacted = inner.standing.status().compacted;
+        let gone = Error::Compacted { requested: request.from, compacted };
+        return Ok(once(async { Err(gone) }).boxed());
+    }
     let everything = request.progress || request.bell.is_some();
     let bell = request.bell.as_ref().map(quorate_store::ProgressBell::listen);
     let (key, options) = wire(&inner, &request, everything);
