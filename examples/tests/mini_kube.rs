@@ -1,6 +1,9 @@
 //! A cluster in one process, used by kubectl alone: what is applied runs, what is deleted is gone, and
 //! another start from the same directory finds everything again.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::print_stdout, reason = "says what it skips")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

@@ -110,7 +110,7 @@ pub(crate) async fn time_to_live(
 
 pub(crate) async fn list(mut client: LeaseClient) -> Result<Vec<LeaseId>, Error> {
     let listed = client.leases().await.map_err(|error| Error::from(refusal(error)))?;
-    let ids = listed.leases().iter().map(|lease| lease.id());
+    let ids = listed.leases().iter().map(etcd_client::LeaseStatus::id);
     let mut ids: Vec<_> = ids.filter(|id| !RESERVED.contains(id)).map(LeaseId).collect();
     ids.sort_unstable();
     Ok(ids)

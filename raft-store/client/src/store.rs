@@ -253,9 +253,9 @@ impl Inner {
     }
 }
 
-fn puts(txn: &Txn) -> Vec<&PutOp> {
-    let of = |op| match op {
-        &Op::Put(ref put) => vec![put],
+fn puts<'a>(txn: &'a Txn) -> Vec<&'a PutOp> {
+    let of = |op: &'a Op| match op {
+        Op::Put(put) => vec![put],
         Op::Txn(nested) => puts(nested),
         _ => Vec::new(),
     };
