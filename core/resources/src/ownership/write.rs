@@ -8,7 +8,7 @@ use serde_json::Value;
 const UPDATE: &str = "Update";
 
 /// The entries after a write that turned `old` into `new`; both without what nobody owns
-/// (see [`owned_part`]).
+/// (see `owned_part`).
 #[must_use]
 pub fn write(
     mut entries: Vec<ManagedFields>,
