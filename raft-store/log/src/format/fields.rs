@@ -37,10 +37,18 @@ impl<'a> Fields<'a> {
         Some(LogId { term: Term(self.u64()?), index: LogIndex(self.u64()?) })
     }
 
-    pub(super) fn optional_log_id(&mut self) -> Option<Option<LogId>> {
+    /// What is absent is written as zeros, and nothing else is read for it.
+    pub(super) fn optional<T: Default + PartialEq>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
         let present = self.flag()?;
-        let id = self.log_id()?;
-        Some(present.then_some(id))
+        let value = read(self)?;
+        (present || value == T::default()).then_some(present.then_some(value))
+    }
+
+    pub(super) fn optional_log_id(&mut self) -> Option<Option<LogId>> {
+        self.optional(Self::log_id)
     }
 
     pub(super) fn rest(&mut self) -> &'a [u8] {

@@ -117,9 +117,8 @@ impl Frame {
                 fields.end(Self::Committed(id))
             }
             5 => {
-                let present = fields.flag()?;
-                let index = LogIndex(fields.u64()?);
-                fields.end(Self::Truncate(present.then_some(index)))
+                let index = fields.optional(|fields| Some(LogIndex(fields.u64()?)))?;
+                fields.end(Self::Truncate(index))
             }
             6 => {
                 let id = fields.log_id()?;
