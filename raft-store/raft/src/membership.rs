@@ -255,10 +255,19 @@ impl Consensus {
             Ok(None) => return Attempt::Done(Ok(self.members())),
             Err(error) => return Attempt::Done(Err(error)),
         };
-        match self.inner.raft.change_membership(plan, false).await {
-            Ok(_) => Attempt::Done(Ok(self.members())),
-            Err(RaftError::APIError(error)) => refused(error),
-            Err(RaftError::Fatal(fatal)) => stopped(&fatal),
+        let Inner { clock, options, raft, .. } = &*self.inner;
+        let give_up = clock.now() + options.timing.election_min;
+        loop {
+            match raft.change_membership(plan.clone(), false).await {
+                Ok(_) => return Attempt::Done(Ok(self.members())),
+                // Only one change is made at a time: the one that openraft means is an earlier leader's,
+                // which this one has yet to commit.
+                Err(RaftError::APIError(error)) if is_early(&error) && clock.now() < give_up => {
+                    clock.sleep(options.timing.heartbeat.min(Duration::from_millis(20))).await;
+                }
+                Err(RaftError::APIError(error)) => return refused(error),
+                Err(RaftError::Fatal(fatal)) => return stopped(&fatal),
+            }
         }
     }
 }
@@ -278,6 +287,11 @@ impl Consensus {
             clock.sleep(options.timing.heartbeat.min(Duration::from_millis(20))).await;
         }
     }
+}
+
+fn is_early(error: &ClientWriteError<TypeConfig>) -> bool {
+    use ClientWriteError::ChangeMembershipError as Change;
+    matches!(error, Change(ChangeMembershipError::InProgress(_)))
 }
 
 fn refused<T>(error: ClientWriteError<TypeConfig>) -> Attempt<Result<T, MembershipError>> {
