@@ -68,16 +68,62 @@ pub(crate) async fn log(
     let pod = api.objects(false).get(&target.info.group_kind(), &key).await?;
     let pod = serde_json::to_value(&pod).unwrap_or_default();
     let container = container(&key, &pod, call.query.text("container"))?;
-    let query = query(call, api.objects(false).seams())?;
+    let mut query = query(call, api.objects(false).seams())?;
+    let follows = call.query.flag("follow")?;
+    // Whoever follows must know what was there before the lines that are told.
+    let tail = if follows { query.tail_lines.take() } else { None };
     let text = source.read(&key, &container, &query).await.map_err(Failure::BadRequest)?;
-    if !call.query.flag("follow")? {
+    if !follows {
         return Ok(reply::text(200, text));
     }
+    let first = Bytes::copy_from_slice(last_lines(&text, tail).as_bytes());
     let clock = api.objects(false).seams().clock.clone();
-    let follow =
-        Follow { source, api: api.clone(), target: key, container, query, clock, said: text.len() };
-    let first = iter([Bytes::from(text)]).filter(|text| std::future::ready(!text.is_empty()));
+    let told = Told::of(&text);
+    let follow = Follow { source, api: api.clone(), target: key, container, query, clock, told };
+    let first = iter([first]).filter(|text| std::future::ready(!text.is_empty()));
     Ok(reply::text_stream(first.chain(unfold(follow, Follow::next))))
+}
+
+/// The last lines of a text, or all of it.
+fn last_lines(text: &str, lines: Option<usize>) -> &str {
+    let Some(lines) = lines else { return text };
+    let ends = text.strip_suffix('\n').unwrap_or(text);
+    let Some(before) = lines.checked_sub(1) else { return "" };
+    let begin = ends.rmatch_indices('\n').nth(before).map_or(0, |(at, _)| at + 1);
+    &text[begin..]
+}
+
+/// How much of an output has been told: so many bytes, which end with these.
+///
+/// What is read again need not begin where it did: long outputs lose their beginning, and a container
+/// that was started again begins anew.
+struct Told {
+    length: usize,
+    end: String,
+}
+
+impl Told {
+    /// Enough to tell a line from others like it.
+    const END_BYTES: usize = 4096;
+
+    fn of(text: &str) -> Self {
+        let mut begin = text.len().saturating_sub(Self::END_BYTES);
+        while !text.is_char_boundary(begin) {
+            begin += 1;
+        }
+        Self { length: text.len(), end: text[begin..].to_owned() }
+    }
+
+    /// What is new in the output.
+    fn new_in<'t>(&self, text: &'t str) -> &'t str {
+        let same = text.get(..self.length).is_some_and(|told| told.ends_with(&self.end));
+        let until = if same {
+            Some(self.length)
+        } else {
+            text.rfind(&self.end).map(|at| at + self.end.len())
+        };
+        &text[until.unwrap_or(0)..]
+    }
 }
 
 /// The container that is meant.
@@ -132,22 +178,17 @@ struct Follow {
     container: String,
     query: LogQuery,
     clock: SharedClock,
-    /// Bytes of the whole output that were told.
-    said: usize,
+    told: Told,
 }
 
 impl Follow {
     async fn next(mut self) -> Option<(Bytes, Self)> {
-        // What was told counts from the beginning, not from the end.
-        if self.query.tail_lines.take().is_some() {
-            self.said = self.read().await?.len();
-        }
         loop {
             let over = !self.runs().await;
             let text = self.read().await?;
-            if let Some(more) = text.get(self.said..).filter(|more| !more.is_empty()) {
-                let more = Bytes::copy_from_slice(more.as_bytes());
-                self.said = text.len();
+            let more = Bytes::copy_from_slice(self.told.new_in(&text).as_bytes());
+            if !more.is_empty() {
+                self.told = Told::of(&text);
                 return Some((more, self));
             }
             if over {
@@ -174,6 +215,32 @@ impl Follow {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn nothing_is_told_twice_and_nothing_is_left_out() {
+        let told = Told::of("one\ntwo\n");
+        assert_eq!(told.new_in("one\ntwo\n"), "");
+        assert_eq!(told.new_in("one\ntwo\nthree\n"), "three\n");
+        let long: String = (0..2000).map(|line| format!("line {line}\n")).collect();
+        let (cut, more) = (&long[10_000..], "line 2000\n");
+        assert_eq!(Told::of(&long).new_in(&format!("{cut}{more}")), more, "the beginning is gone");
+        assert_eq!(Told::of(&long).new_in("anew\n"), "anew\n", "another run");
+        assert_eq!(Told::of("").new_in("first\n"), "first\n");
+    }
+
+    #[test]
+    fn lines_are_counted_from_the_end() {
+        let text = "one\ntwo\nthree\n";
+        for (lines, want) in [
+            (Some(0), ""),
+            (Some(1), "three\n"),
+            (Some(2), "two\nthree\n"),
+            (Some(9), text),
+            (None, text),
+        ] {
+            assert_eq!(last_lines(text, lines), want, "{lines:?}");
+        }
+    }
 
     #[test]
     fn a_container_is_named_unless_there_is_only_one() {
