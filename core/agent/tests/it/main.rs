@@ -8,4 +8,5 @@ mod fake;
 mod lifecycle;
 mod node;
 mod probes;
+mod process;
 mod world;

@@ -34,7 +34,9 @@ impl Machine {
         let cache = Cache::start(objects.clone()).await.unwrap();
         let machine = Self { objects, cache, clock, dir: tempfile::tempdir().unwrap() };
         let metadata = json!({"name": "shop"});
-        machine.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})).await;
+        machine
+            .create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+            .await;
         machine
     }
 
@@ -51,7 +53,7 @@ impl Machine {
     }
 
     async fn pod(&self, name: &str, script: &str) {
-        let main = json!({"name": "main", "image": "", "command": ["/bin/sh", "-c", script]});
+        let main = json!({"name": "main", "image": "file:///bin/sh", "command": ["/bin/sh", "-c", script]});
         let spec = json!({
             "nodeName": NODE, "terminationGracePeriodSeconds": 2, "containers": [main],
         });
