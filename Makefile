@@ -34,9 +34,10 @@ demo: prepare
 	$(CARGO) build --quiet --workspace --bins
 	@KEEP=$(KEEP) $(CARGO_TARGET_DIR)/debug/quickstart
 
-# The shim is a program of its own; tests of other crates look for it beside themselves.
+# The shim is a program of its own; tests of other crates look for it beside themselves. Programs and
+# tests together: tests bring features along, and what has those is another build.
 test: prepare
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --workspace --bins --tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  $(CARGO) nextest run --workspace; \
 	else \

@@ -1,6 +1,6 @@
 //! Server-side apply.
 
-use super::change::{manager, store};
+use super::change::{MAX_ATTEMPTS, manager, store};
 use super::incoming::{self, Incoming};
 use super::render;
 use crate::body;
@@ -11,9 +11,6 @@ use crate::route::Target;
 use crate::served::Served;
 use quorate_resources::{Error, FieldError, Object, ObjectKey, ownership};
 use serde_json::{Value, json};
-
-/// Attempts before an apply gives up because others keep changing the object.
-const MAX_ATTEMPTS: u32 = 8;
 
 /// Creates the object or lays what is said over it.
 pub(super) async fn apply(

@@ -12,7 +12,7 @@ use quorate_resources::{Error, KindInfo, Object, ObjectKey, timestamp};
 use serde_json::{Value, json};
 
 /// Attempts before a change gives up because others keep changing the object.
-const MAX_ATTEMPTS: u32 = 8;
+pub(super) const MAX_ATTEMPTS: u32 = 8;
 
 /// Replaces an object, or one part of it.
 pub(super) async fn put(
