@@ -33,6 +33,19 @@ spec:
   ports: [{port: 80, targetPort: 8080}]
 "#;
 
+const BRIEF: &str = r#"
+apiVersion: v1
+kind: Pod
+metadata: {name: brief}
+spec:
+  runtimeClassName: process
+  restartPolicy: Never
+  containers:
+    - name: main
+      image: file:///bin/sh
+      args: ["-c", "echo one; sleep 1; echo two"]
+"#;
+
 /// A mini-kube that ends with this value.
 struct MiniKube {
     process: Child,
@@ -101,6 +114,19 @@ fn pods(of: &MiniKube) -> Vec<String> {
     pods
 }
 
+/// What a pod prints from its first line to its end.
+fn followed(of: &MiniKube, pod: &str) -> String {
+    for _ in 0..600 {
+        let output = of.run(&format!("logs -f {pod}"), "");
+        if output.status.success() {
+            return String::from_utf8_lossy(&output.stdout).into_owned();
+        }
+        // It has not run yet.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("pod {pod} does not run");
+}
+
 #[test]
 fn kubectl_alone_runs_a_deployment() {
     if Command::new("kubectl").arg("version").arg("--client").output().is_err() {
@@ -117,6 +143,8 @@ fn kubectl_alone_runs_a_deployment() {
     assert_eq!(first.kubectl("logs deployment/web", "").trim(), "ready to serve");
     let wrong = first.run("logs deployment/web -c none", "");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("container none"), "{wrong:?}");
+    first.kubectl("apply -f -", BRIEF);
+    assert_eq!(followed(&first, "brief"), "one\ntwo\n");
     first.kubectl("scale deployment/web --replicas=3", "");
     first
         .kubectl("wait deployment/web --for=jsonpath={.status.readyReplicas}=3 --timeout=120s", "");
