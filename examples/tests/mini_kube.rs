@@ -116,13 +116,12 @@ fn pods(of: &MiniKube) -> Vec<String> {
 
 /// What a pod prints from its first line to its end.
 fn followed(of: &MiniKube, pod: &str) -> String {
-    for _ in 0..600 {
+    for _ in 0..2000 {
         let output = of.run(&format!("logs -f {pod}"), "");
         if output.status.success() {
             return String::from_utf8_lossy(&output.stdout).into_owned();
         }
-        // It has not run yet.
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        // It has not run yet; asking takes some milliseconds each time.
     }
     panic!("pod {pod} does not run");
 }
