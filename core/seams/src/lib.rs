@@ -20,6 +20,7 @@ mod clock;
 pub mod disk;
 mod moment;
 mod mutant;
+mod ports;
 mod random;
 mod task;
 mod thread;
@@ -31,6 +32,7 @@ pub use moment::{Moment, Sleep, entropy, sleep_until};
 pub use mutant::bug;
 #[cfg(feature = "mutants")]
 pub use mutant::switch_bug;
+pub use ports::unused_loopback;
 pub use random::{OsRandom, Random, SeededRandom, SharedRandom};
 pub use task::{Detached, JoinError, Task, TaskSet, spawn, spawn_blocking, spawn_detached};
 pub use thread::Thread;

@@ -6,9 +6,9 @@ mod programs;
 pub(crate) use programs::{Program, programs};
 
 use super::Failure;
-use quorate_seams::SharedClock;
+use quorate_seams::{SharedClock, unused_loopback};
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Servers {
         clock: &SharedClock,
     ) -> Result<Self, Failure> {
         let dir = tempfile::Builder::new().prefix("quorate-bench-").tempdir_in(root)?;
-        let ports = free_addresses(2 * members)?;
+        let ports = unused_loopback(2 * members)?;
         let (clients, peers) = ports.split_at(members);
         let cluster: Vec<String> =
             (1..).zip(peers).map(|(number, peer)| format!("m{number}=http://{peer}")).collect();
@@ -134,11 +134,4 @@ pub(crate) async fn metric(server: SocketAddr, name: &str) -> Result<f64, Failur
 /// How often a server has synced its log.
 pub(crate) async fn syncs(server: SocketAddr) -> Result<f64, Failure> {
     metric(server, "etcd_disk_wal_fsync_duration_seconds_count").await
-}
-
-/// Loopback addresses that nobody uses right now.
-pub(crate) fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, Failure> {
-    let listeners: Result<Vec<_>, _> =
-        (0..count).map(|_| TcpListener::bind("127.0.0.1:0")).collect();
-    Ok(listeners?.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?)
 }

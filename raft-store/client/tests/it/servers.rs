@@ -7,7 +7,7 @@ use quorate_member::{Member, MemberOptions};
 use quorate_seams::Seams;
 use quorate_types::limits::MAX_TXN_OPS;
 use quorate_types::{ClusterId, MemberId};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -65,8 +65,8 @@ fn program() -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join("etcd")).find(|file| file.is_file())
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+fn unused() -> SocketAddr {
+    quorate_seams::unused_loopback(1).unwrap()[0]
 }
 
 impl Stock {
@@ -77,9 +77,8 @@ impl Stock {
             return None;
         };
         let dir = TempDir::new().unwrap();
-        let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let (client, peer) =
-            (format!("http://{addr}"), format!("http://127.0.0.1:{}", free_port()));
+        let addr = unused();
+        let (client, peer) = (format!("http://{addr}"), format!("http://{}", unused()));
         let process = Command::new(program)
             .args(["--name", "s", "--data-dir", dir.path().join("d").to_str().unwrap()])
             .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])

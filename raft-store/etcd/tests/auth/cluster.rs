@@ -2,10 +2,10 @@
 
 use quorate_etcd::{Listener, Server, ServerOptions};
 use quorate_member::{Member, MemberOptions, Timing};
-use quorate_seams::Seams;
+use quorate_seams::{Seams, unused_loopback};
 use quorate_types::{ClusterId, MemberId};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -16,11 +16,6 @@ pub(crate) struct Cluster {
     servers: Vec<Server>,
     pub(crate) endpoints: Vec<SocketAddr>,
     _dir: tempfile::TempDir,
-}
-
-fn free_addresses(count: usize) -> Vec<SocketAddr> {
-    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap()).collect()
 }
 
 /// Passwords are hashed as cheaply as possible.
@@ -39,7 +34,7 @@ impl Cluster {
     /// So many members.
     pub(crate) async fn of(count: usize, options: ServerOptions, seams: Seams) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let addresses = free_addresses(count);
+        let addresses = unused_loopback(count).unwrap();
         let peers: BTreeMap<MemberId, String> =
             (1..).map(MemberId).zip(addresses.iter().map(ToString::to_string)).collect();
         let mut cluster =

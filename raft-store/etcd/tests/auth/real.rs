@@ -10,7 +10,7 @@ use prost::Message;
 use quorate_etcd::proto::authpb;
 use quorate_etcd::proto::etcdserverpb as pb;
 use quorate_seams::{Random, SeededRandom, SystemClock, timeout};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tonic::{Code, Response, Status};
@@ -35,14 +35,14 @@ impl Drop for Etcd {
     }
 }
 
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+fn unused() -> SocketAddr {
+    quorate_seams::unused_loopback(1).unwrap()[0]
 }
 
 impl Etcd {
     async fn start() -> Option<Self> {
         let program = std::env::var("ETCD_BIN").unwrap_or_else(|_| "etcd".to_owned());
-        let (addr, peer) = (free_port(), free_port());
+        let (addr, peer) = (unused(), unused());
         let dir = tempfile::tempdir().unwrap();
         let (client, peer) = (format!("http://{addr}"), format!("http://{peer}"));
         let child = Command::new(program)

@@ -10,7 +10,7 @@ use quorate_seams::Seams;
 use quorate_store::Store;
 use quorate_types::{ClusterId, MemberId};
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use tempfile::TempDir;
 use tonic::transport::Channel;
 use tonic::{Code, Request};
@@ -23,7 +23,7 @@ struct One {
 }
 
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    quorate_seams::unused_loopback(1).unwrap()[0]
 }
 
 async fn start(id: u64, peers: &BTreeMap<MemberId, String>) -> One {

@@ -5,7 +5,6 @@ use quorate_etcd::Etcd;
 use quorate_etcd::config::{Command, Config};
 use quorate_etcd::proto::etcdserverpb as pb;
 use quorate_seams::Seams;
-use std::net::TcpListener;
 use std::path::Path;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
@@ -18,8 +17,7 @@ struct Started {
 }
 
 fn free_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    format!("http://{}", quorate_seams::unused_loopback(1).unwrap()[0])
 }
 
 async fn start(root: &Path, name: &str, peer: &str, cluster: &str, more: &[&str]) -> Started {

@@ -1,6 +1,6 @@
 //! A stock etcd beside ours, if this machine has one.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -30,9 +30,8 @@ pub(crate) fn program(variable: &str, name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+fn unused() -> SocketAddr {
+    quorate_seams::unused_loopback(1).unwrap()[0]
 }
 
 impl Stock {
@@ -43,9 +42,8 @@ impl Stock {
             return None;
         };
         let dir = TempDir::new().unwrap();
-        let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let (client, peer) =
-            (format!("http://{addr}"), format!("http://127.0.0.1:{}", free_port()));
+        let addr = unused();
+        let (client, peer) = (format!("http://{addr}"), format!("http://{}", unused()));
         let process = Command::new(program)
             .args(["--name", "s", "--data-dir", dir.path().join("d").to_str().unwrap()])
             .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])

@@ -4,6 +4,7 @@ use quorate_etcd::proto::etcdserverpb as pb;
 use quorate_etcd::proto::mvccpb::KeyValue;
 use quorate_seams::{SystemClock, timeout};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -20,8 +21,8 @@ pub(crate) struct Client {
 
 impl Client {
     /// Waits until the server answers.
-    pub(crate) async fn connect(port: u16) -> Self {
-        let endpoint = Channel::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
+    pub(crate) async fn connect(addr: SocketAddr) -> Self {
+        let endpoint = Channel::from_shared(format!("http://{addr}")).unwrap();
         let channel = endpoint.connect_lazy();
         let client = Self {
             auth: pb::auth_client::AuthClient::new(channel.clone()),

@@ -16,7 +16,7 @@ async fn a_real_etcd_restored_from_our_snapshot_equals_ours() {
             drive(&mut client, seed, 150).await;
 
             let file = root.path().join("snapshot");
-            peer.save(ours.port, &file);
+            peer.save(ours.addr, &file);
             let told = SnapshotFile::open(&file).unwrap().status().unwrap();
             let [hash, revision, keys, bytes] = peer.status(&file);
             assert_eq!(hash, u64::from(told.hash), "we read it as it does");
@@ -45,7 +45,7 @@ async fn a_store_without_a_key_becomes_an_etcd_without_a_key() {
         let root = tempfile::tempdir().unwrap();
         let ours = Ours::start(&root.path().join("ours")).await;
         let file = root.path().join("snapshot");
-        peer.save(ours.port, &file);
+        peer.save(ours.addr, &file);
         peer.status(&file);
         let dir = root.path().join("theirs");
         peer.restore(&file, &dir);

@@ -24,7 +24,7 @@ async fn ours_from_a_real_snapshot_equals_the_real_one() {
             let mut real = etcd.client().await;
             drive(&mut real, seed, 150).await;
             let file = root.path().join("snapshot");
-            peer.save(etcd.port, &file);
+            peer.save(etcd.addr, &file);
 
             let dir = root.path().join("ours");
             let told = imported(SnapshotFile::open(&file).unwrap(), &dir).await.unwrap();

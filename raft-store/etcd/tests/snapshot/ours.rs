@@ -6,6 +6,7 @@ use quorate_etcd::{Listener, Server, ServerOptions};
 use quorate_member::{ClusterMember, Member, MemberOptions, Restore, Role};
 use quorate_seams::Seams;
 use quorate_types::{ClusterId, MemberId};
+use std::net::SocketAddr;
 use std::path::Path;
 
 const CLUSTER: ClusterId = ClusterId(70);
@@ -14,7 +15,7 @@ const ID: MemberId = MemberId(7);
 pub(crate) struct Ours {
     pub(crate) member: Member,
     server: Server,
-    pub(crate) port: u16,
+    pub(crate) addr: SocketAddr,
 }
 
 impl Ours {
@@ -25,13 +26,13 @@ impl Ours {
         let member = Member::start(options, Seams::system()).await.unwrap();
         member.wait_ready(crate::client::PATIENCE).await.unwrap();
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let port = listener.local_addr().port();
+        let addr = listener.local_addr();
         let server = listener.serve(&member, Seams::system().clock, ServerOptions::default());
         Self { member, server, port }
     }
 
     pub(crate) async fn client(&self) -> Client {
-        Client::connect(self.port).await
+        Client::connect(self.addr).await
     }
 
     pub(crate) async fn stop(self) {

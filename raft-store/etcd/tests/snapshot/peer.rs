@@ -1,7 +1,7 @@
 //! Real etcds and their tools.
 
 use crate::client::Client;
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -55,17 +55,17 @@ impl Peer {
     }
 
     /// `snapshot save`.
-    pub(crate) fn save(&self, port: u16, file: &Path) {
-        self.save_as(None, port, file);
+    pub(crate) fn save(&self, from: SocketAddr, file: &Path) {
+        self.save_as(None, from, file);
     }
 
     /// `snapshot save` by a user.
-    pub(crate) fn save_as(&self, login: Option<Login<'_>>, port: u16, file: &Path) {
+    pub(crate) fn save_as(&self, login: Option<Login<'_>>, from: SocketAddr, file: &Path) {
         let mut save = self.beside("etcdctl");
         if let Some((name, password)) = login {
             save.arg(format!("--user={name}:{password}"));
         }
-        save.arg(format!("--endpoints=127.0.0.1:{port}")).args(["snapshot", "save"]).arg(file);
+        save.arg(format!("--endpoints={from}")).args(["snapshot", "save"]).arg(file);
         succeeded(save.output().unwrap());
     }
 
@@ -88,9 +88,9 @@ impl Peer {
 
     /// A server on a data directory, new or old, that answers.
     pub(crate) async fn start(&self, dir: &Path, flags: &[&str]) -> Etcd {
-        let (port, peer) = (free_port(), free_port());
-        let (client, peer) =
-            (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer}"));
+        let unused = quorate_seams::unused_loopback(2).unwrap();
+        let (addr, peer) = (unused[0], format!("http://{}", unused[1]));
+        let client = format!("http://{addr}");
         let child = Command::new(&self.server)
             .arg("--data-dir")
             .arg(dir)
@@ -101,8 +101,8 @@ impl Peer {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let etcd = Etcd { child, port };
-        Client::connect(port).await;
+        let etcd = Etcd { child, addr };
+        Client::connect(addr).await;
         etcd
     }
 }
@@ -110,12 +110,12 @@ impl Peer {
 /// A running etcd.
 pub(crate) struct Etcd {
     child: Child,
-    pub(crate) port: u16,
+    pub(crate) addr: SocketAddr,
 }
 
 impl Etcd {
     pub(crate) async fn client(&self) -> Client {
-        Client::connect(self.port).await
+        Client::connect(self.addr).await
     }
 
     /// Ends it as an operator would.
@@ -142,8 +142,4 @@ fn succeeded(output: Output) -> Output {
     let told = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{}\n{}", told.0, told.1);
     output
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

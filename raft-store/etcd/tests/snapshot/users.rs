@@ -62,7 +62,7 @@ async fn users_and_roles_move_into_a_real_etcd() {
         people(&mut client).await;
         assert_known(&mut client).await;
         let file = root.path().join("snapshot");
-        peer.save_as(Some(ROOT), ours.port, &file);
+        peer.save_as(Some(ROOT), ours.addr, &file);
         let dir = root.path().join("theirs");
         peer.restore(&file, &dir);
         let etcd = peer.start(&dir, &[]).await;
@@ -80,7 +80,7 @@ async fn users_and_roles_move_in_from_a_real_etcd() {
         people(&mut real).await;
         assert_known(&mut real).await;
         let file = root.path().join("snapshot");
-        peer.save_as(Some(ROOT), etcd.port, &file);
+        peer.save_as(Some(ROOT), etcd.addr, &file);
         let dir = root.path().join("ours");
         let told = imported(SnapshotFile::open(&file).unwrap(), &dir).await.unwrap();
         assert_eq!((told.users, told.roles), (2, 2));

@@ -1,23 +1,20 @@
 //! Members of one process for tests.
 
 use quorate_member::{Member, MemberOptions, Timing};
-use quorate_seams::{Seams, SystemClock, timeout};
+use quorate_seams::{Seams, SystemClock, timeout, unused_loopback};
 use quorate_store::Store;
 use quorate_types::{ClusterId, MemberId};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Loopback addresses that nobody uses right now, on a host of this process's own: while a member of
-/// another test is down, its port must not be taken by one that its peers would call in its place.
+/// Loopback addresses that nobody uses: while a member of another test is down, its port must not be
+/// taken by one that its peers would call in its place.
 pub(crate) fn free_addresses(count: usize) -> Vec<SocketAddr> {
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
-    let host = Ipv4Addr::new(127, 64 | high, middle, low);
-    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind((host, 0)).unwrap()).collect();
-    listeners.iter().map(|listener| listener.local_addr().unwrap()).collect()
+    unused_loopback(count).unwrap()
 }
 
 pub(crate) fn peers(addresses: &[SocketAddr]) -> BTreeMap<MemberId, String> {

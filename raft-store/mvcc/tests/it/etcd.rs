@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use quorate_mvcc::{Command, MemoryDb, Mvcc, Options, Outcome, Reply};
-use quorate_seams::{SystemClock, timeout};
+use quorate_seams::{SystemClock, timeout, unused_loopback};
 use quorate_store::{
     Compare, CompareOp, CompareTarget, KeyRange, KeyValue, Op, OpResponse, PutOp, RangeRequest,
     SortTarget, Txn, TxnResponse,
@@ -16,7 +16,7 @@ use quorate_store::{
 use quorate_types::Revision;
 use serde_json::{Map, Value, json};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use std::time::Duration;
 /// A running etcd with a data directory of its own.
 struct Etcd {
     child: Child,
-    port: u16,
+    addr: SocketAddr,
     _dir: tempfile::TempDir,
 }
 
@@ -44,18 +44,13 @@ fn etcdctl() -> PathBuf {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Etcd {
     /// Starts it; `None` if there is no such program.
     async fn start() -> Option<Self> {
         let program = std::env::var("ETCD_BIN").unwrap_or_else(|_| "etcd".to_owned());
-        let (port, peer) = (free_port(), free_port());
+        let unused = unused_loopback(2).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let (client, peer) =
-            (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peer}"));
+        let (client, peer) = (format!("http://{}", unused[0]), format!("http://{}", unused[1]));
         let child = Process::new(program)
             .arg("--data-dir")
             .arg(dir.path())
@@ -66,7 +61,7 @@ impl Etcd {
             .stderr(Stdio::null())
             .spawn();
         Process::new(etcdctl()).arg("version").output().ok()?;
-        let etcd = Self { child: child.ok()?, port, _dir: dir };
+        let etcd = Self { child: child.ok()?, addr: unused[0], _dir: dir };
         let clock = SystemClock::shared();
         let up = async {
             while !matches!(etcd.try_post("/v3/maintenance/status", &json!({})), Ok((200, _))) {
@@ -79,7 +74,7 @@ impl Etcd {
     }
 
     fn try_post(&self, path: &str, body: &Value) -> std::io::Result<(u16, Value)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let mut stream = TcpStream::connect(self.addr)?;
         let body = body.to_string();
         write!(
             stream,
@@ -105,7 +100,7 @@ impl Etcd {
     fn hash(&self, revision: Revision) -> u32 {
         let output = Process::new(etcdctl())
             .env("ETCDCTL_API", "3")
-            .args(["--endpoints", &format!("127.0.0.1:{}", self.port), "endpoint", "hashkv"])
+            .args(["--endpoints", &self.addr.to_string(), "endpoint", "hashkv"])
             .arg(format!("--rev={revision}"))
             .output()
             .unwrap();

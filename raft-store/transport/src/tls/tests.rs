@@ -181,7 +181,9 @@ async fn a_revoked_certificate_is_refused_even_by_a_list_that_is_out_of_date() {
 async fn one_address_takes_both_kinds_of_connections_if_both_urls_name_it() {
     let authority = Authority::new();
     let two = authority.options("two", "two.local", 2);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // The host that the certificates name, and a port from which no connection leaves.
+    let port = quorate_seams::unused_loopback(1).unwrap()[0].port();
+    let free = format!("127.0.0.1:{port}");
     let urls = format!("http://{free},https://{free}");
     let (_server, secure) = serve(&urls, &two).await;
     assert!(call(&secure, Some(&authority.options("one", "one.local", 1))).await.is_ok());
@@ -212,7 +214,7 @@ async fn a_unix_socket_and_the_second_of_two_urls_are_reached() {
     let listener = Listener::bind_urls(&Url::list(&unix).unwrap(), None).await.unwrap();
     let identity = Identity { cluster: ClusterId(7), member: MemberId(2) };
     let server = listener.serve(identity, KEEP_ALIVE, Arc::new(Echo), SystemClock::shared());
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = quorate_seams::unused_loopback(1).unwrap()[0];
     assert!(call(&format!("http://{nobody},{unix}"), None).await.is_ok());
     server.stop().await;
     assert!(!path.exists(), "the file goes with the socket");
