@@ -8,7 +8,7 @@
 
 use super::place::{Place, adopt};
 use super::rocks_view::RocksView;
-use super::stall::Stall;
+use super::stall::{Stall, watched};
 use crate::Error;
 use crate::db::{Batch, Family, SharedView, StateDb, View};
 use rocksdb::checkpoint::Checkpoint;
@@ -234,7 +234,7 @@ impl Opened {
         let families = self.families();
         let mut options = FlushOptions::new();
         options.set_wait(true);
-        self.db.flush_cfs_opt(&families, &options).map_err(failed("flush"))
+        watched(&self.db, || self.db.flush_cfs_opt(&families, &options).map_err(failed("flush")))
     }
 }
 
@@ -250,9 +250,10 @@ impl Drop for Remains {
 }
 
 fn database_options(options: &RocksOptions) -> Result<Options, Error> {
-    // The binding has no setter for this one.
+    // The binding has no setters for these. Work that failed is not tried again: whoever waits for it
+    // is told, and the member ends with the reason.
     let mut database = Options::default()
-        .get_options_from_string("avoid_flush_during_shutdown=true")
+        .get_options_from_string("avoid_flush_during_shutdown=true;max_bgerror_resume_count=0")
         .map_err(failed("take its options"))?;
     database.create_if_missing(true);
     database.create_missing_column_families(true);
