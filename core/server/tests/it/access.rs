@@ -202,9 +202,8 @@ async fn tokens_are_given_out_reviewed_and_bound() {
     assert_eq!(told["user"]["username"], "system:serviceaccount:default:robot");
     assert_eq!(told["audiences"], json!(["https://cluster.test"]));
     assert_eq!(review(&vault, &["vault", "bank"]).await["audiences"], json!(["vault"]));
-    for (token, audiences) in
-        [(vault.as_str(), &["bank"][..]), ("guessed", &[]), ("alice", &["vault"])]
-    {
+    let bad: [(&str, &[&str]); 3] = [(&vault, &["bank"]), ("guessed", &[]), ("alice", &["vault"])];
+    for (token, audiences) in bad {
         let told = review(token, audiences).await;
         assert_eq!(told["authenticated"], false, "{token:.9}");
         assert!(told["error"].is_string());
@@ -252,7 +251,7 @@ async fn no_way_of_writing_a_role_gives_more_than_its_writer_has() {
         json!("everything"),
     ];
     for rules in more {
-        for (method, path) in [("POST", all), ("PUT", &own), ("PATCH", &own)] {
+        for (method, path) in [("POST", all), ("PUT", own.as_str()), ("PATCH", own.as_str())] {
             let mut role = role(rules.clone());
             if method != "POST" {
                 role["metadata"]["name"] = json!("own");

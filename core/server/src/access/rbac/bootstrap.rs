@@ -333,14 +333,15 @@ mod tests {
             let action = Action::resource(verb, group, resource).in_namespace("shop");
             matches!(policy.decide(&User::new(user), &action), Verdict::Allow(_))
         };
-        for (verb, group, resource, who) in [
-            ("list", "", "pods", ["view", "edit", "admin"].as_slice()),
+        let cases: [(&str, &str, &str, &[&str]); 6] = [
+            ("list", "", "pods", &["view", "edit", "admin"]),
             ("list", "apps", "deployments", &["view", "edit", "admin"]),
             ("create", "apps", "deployments", &["edit", "admin"]),
             ("get", "", "secrets", &["edit", "admin"]),
             ("create", GROUP, "rolebindings", &["admin"]),
             ("create", "", "nodes", &[]),
-        ] {
+        ];
+        for (verb, group, resource, who) in cases {
             for user in ["view", "edit", "admin", "cluster-admin", "nobody"] {
                 let expected = who.contains(&user) || user == "cluster-admin";
                 assert_eq!(may(user, verb, group, resource), expected, "{user} {verb} {resource}");
