@@ -7,7 +7,7 @@ mod desired;
 
 use async_trait::async_trait;
 use quorate_kinds::ClusterRole;
-use quorate_reconcile::{Context, Error, Next, Reconciler, Snapshot, Watch};
+use quorate_reconcile::{Context, Error, Next, Reconciler, Watch};
 use quorate_resources::{Kind, Typed};
 use quorate_types::ObjectKey;
 use serde_json::json;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{World, object};
+use quorate_reconcile::Snapshot;
 use quorate_resources::Object;
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,11 +28,11 @@ fn resources(snapshot: &Snapshot, name: &str) -> Vec<Value> {
 #[tokio::test]
 async fn a_role_shows_what_it_gathers_through_steps_and_loses_what_goes() {
     let world = World::new().await;
-    world.create(role("admin", "-", Some("admin"), "stale")).await;
+    world.create(role("admin", "none", Some("admin"), "stale")).await;
     world.create(role("edit", "admin", Some("edit"), "stale")).await;
     world.create(role("pods", "edit", None, "pods")).await;
     world.create(role("roles", "admin", None, "roles")).await;
-    world.create(role("others", "-", None, "nodes")).await;
+    world.create(role("others", "none", None, "nodes")).await;
     let _running = world.start(vec![Arc::new(ClusterRoles)]);
     let are = |snapshot: &Snapshot, wanted: &[&str]| {
         (resources(snapshot, "admin") == wanted).then_some(())

@@ -263,7 +263,7 @@ async fn ensure(objects: &Objects, wanted: &Object) -> Result<(), Error> {
         };
         match outcome {
             Err(error @ (Error::AlreadyExists { .. } | Error::Conflict { .. })) => {
-                last = Some(error)
+                last = Some(error);
             }
             outcome => return outcome,
         }
