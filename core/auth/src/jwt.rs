@@ -110,10 +110,17 @@ impl Jwt {
     /// # Errors
     /// There is no private key.
     pub fn sign(&self, user: &str, revision: u64, now: WallTime) -> Result<String, Error> {
-        let header = Header { alg: self.algorithm.name(), typ: "JWT" };
         let exp = (now.0 + self.ttl).as_secs();
-        let claims = Claims { exp, revision, username: user };
-        let mut token = format!("{}.{}", encoded(&header)?, encoded(&claims)?);
+        self.sign_claims(&Claims { exp, revision, username: user })
+    }
+
+    /// A token that says whatever its maker wants it to: serialised, it must be a JSON object.
+    ///
+    /// # Errors
+    /// There is no private key, or the claims cannot be written as JSON.
+    pub fn sign_claims(&self, claims: &impl Serialize) -> Result<String, Error> {
+        let header = Header { alg: self.algorithm.name(), typ: "JWT" };
+        let mut token = format!("{}.{}", encoded(&header)?, encoded(claims)?);
         let signature = self.key.sign(token.as_bytes())?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -123,6 +130,13 @@ impl Jwt {
     /// Whose a token is, if it is ours and good now.
     #[must_use]
     pub fn verify(&self, token: &str, now: WallTime) -> Option<Caller> {
+        caller(&self.verify_claims(token, now)?)
+    }
+
+    /// What a token says, if it is ours and good now: `exp` and `nbf` have been looked at, everything
+    /// else is the caller's to judge.
+    #[must_use]
+    pub fn verify_claims(&self, token: &str, now: WallTime) -> Option<Map<String, Value>> {
         if token.len() > MAX_BYTES {
             return None;
         }
@@ -137,18 +151,19 @@ impl Jwt {
         if !self.key.verify(signed.as_bytes(), &signature) {
             return None;
         }
-        caller(&object(claims)?, now)
+        object(claims).filter(|claims| is_current(claims, now))
     }
 }
 
-fn caller(claims: &Map<String, Value>, now: WallTime) -> Option<Caller> {
+fn is_current(claims: &Map<String, Value>, now: WallTime) -> bool {
     let now = now.0.as_secs_f64();
     let moment = |name| claims.get(name).map(|value: &Value| value.as_f64());
     let ends = moment("exp").is_none_or(|exp| exp.is_some_and(|exp| now < exp));
     let begun = moment("nbf").is_none_or(|nbf| nbf.is_some_and(|nbf| nbf <= now));
-    if !ends || !begun {
-        return None;
-    }
+    ends && begun
+}
+
+fn caller(claims: &Map<String, Value>) -> Option<Caller> {
     let user = claims.get("username")?.as_str()?;
     let revision = claims.get("revision")?.as_u64()?;
     Some(Caller::new(user, revision)).filter(|caller| !caller.is_anonymous())

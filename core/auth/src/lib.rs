@@ -33,6 +33,7 @@
 //! ```
 
 mod caller;
+pub mod certificate;
 mod change;
 mod check;
 #[cfg(feature = "jwt")]

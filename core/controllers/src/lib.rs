@@ -14,6 +14,7 @@
 
 mod canonical;
 mod claim;
+mod clusterrole;
 mod deployment;
 mod edit;
 mod endpointslice;
@@ -24,9 +25,11 @@ mod nodes;
 mod pods;
 mod replicaset;
 mod select;
+mod serviceaccount;
 mod spaces;
 
 pub use node::NodeLifecycleOptions;
+pub use serviceaccount::PodAccounts;
 
 use quorate_reconcile::Reconciler;
 use std::sync::Arc;
@@ -58,6 +61,8 @@ pub fn all(options: ControllerOptions) -> Vec<Arc<dyn Reconciler>> {
         Arc::new(node::Nodes::new(options.node)),
         Arc::new(garbage::Garbage),
         Arc::new(namespace::Namespaces),
+        Arc::new(serviceaccount::ServiceAccounts),
+        Arc::new(clusterrole::ClusterRoles),
     ]
 }
 

@@ -1,8 +1,9 @@
 //! The list of built-in kinds and what is peculiar about each.
 
 use crate::types::{
-    ConfigMap, CustomResourceDefinition, Deployment, EndpointSlice, Event, Lease, Namespace, Node,
-    Pod, ReplicaSet, RuntimeClass, Secret, Service,
+    ClusterRole, ClusterRoleBinding, ConfigMap, CustomResourceDefinition, Deployment,
+    EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet, Role, RoleBinding, RuntimeClass,
+    Secret, Service, ServiceAccount,
 };
 use crate::{column, default, merge, validate};
 use quorate_resources::{KindInfo, Object, Registry, ScalePaths};
@@ -17,7 +18,9 @@ pub fn registry() -> Registry {
     let core = [namespace(), node(), pod(), service(), config_map(), secret(), event()];
     let others =
         [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class(), definition()];
-    for info in core.into_iter().chain(others) {
+    let access =
+        [service_account(), role(), role_binding(), cluster_role(), cluster_role_binding()];
+    for info in core.into_iter().chain(others).chain(access) {
         registry.register(info).expect("the built-in kinds have different names");
     }
     registry
@@ -200,6 +203,57 @@ fn runtime_class() -> KindInfo {
         validate: validate::runtime_class,
         columns: column::RUNTIME_CLASSES,
         ..KindInfo::of::<RuntimeClass>()
+    }
+}
+
+fn service_account() -> KindInfo {
+    KindInfo {
+        short_names: short(&["sa"]),
+        status: false,
+        columns: column::SERVICE_ACCOUNTS,
+        ..KindInfo::of::<ServiceAccount>()
+    }
+}
+
+fn role() -> KindInfo {
+    KindInfo {
+        status: false,
+        name_rule: name::check_path_segment,
+        validate: validate::role,
+        columns: column::ROLES,
+        ..KindInfo::of::<Role>()
+    }
+}
+
+fn cluster_role() -> KindInfo {
+    KindInfo {
+        status: false,
+        name_rule: name::check_path_segment,
+        validate: validate::cluster_role,
+        columns: column::ROLES,
+        ..KindInfo::of::<ClusterRole>()
+    }
+}
+
+fn role_binding() -> KindInfo {
+    KindInfo {
+        status: false,
+        name_rule: name::check_path_segment,
+        default: default::binding,
+        validate: validate::role_binding,
+        columns: column::ROLE_BINDINGS,
+        ..KindInfo::of::<RoleBinding>()
+    }
+}
+
+fn cluster_role_binding() -> KindInfo {
+    KindInfo {
+        status: false,
+        name_rule: name::check_path_segment,
+        default: default::binding,
+        validate: validate::cluster_role_binding,
+        columns: column::ROLE_BINDINGS,
+        ..KindInfo::of::<ClusterRoleBinding>()
     }
 }
 

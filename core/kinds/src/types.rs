@@ -18,14 +18,18 @@ pub use k8s_openapi::api::core::v1::{
     ObjectFieldSelector, ObjectReference, Pod, PodAffinity, PodAffinityTerm, PodAntiAffinity,
     PodCondition, PodIP, PodReadinessGate, PodSecurityContext, PodSpec, PodStatus, PodTemplateSpec,
     PreferredSchedulingTerm, Probe, ResourceFieldSelector, ResourceRequirements, Secret,
-    SecretEnvSource, SecretKeySelector, SecretVolumeSource, SecurityContext, Service, ServicePort,
-    ServiceSpec, ServiceStatus, TCPSocketAction, Taint, Toleration, TopologySpreadConstraint,
-    Volume, VolumeMount, WeightedPodAffinityTerm,
+    SecretEnvSource, SecretKeySelector, SecretVolumeSource, SecurityContext, Service,
+    ServiceAccount, ServicePort, ServiceSpec, ServiceStatus, TCPSocketAction, Taint, Toleration,
+    TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
 };
 pub use k8s_openapi::api::discovery::v1::{
     Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice,
 };
 pub use k8s_openapi::api::node::v1::RuntimeClass;
+pub use k8s_openapi::api::rbac::v1::{
+    AggregationRule, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef,
+    Subject,
+};
 pub use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity as QuantityText;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{

@@ -1,5 +1,7 @@
 //! The API as a function from requests to answers.
 
+use crate::access::{self, Access, Caller, Credentials, User};
+use crate::body;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::health::health;
@@ -10,18 +12,26 @@ use crate::served::Served;
 use crate::{PodLogs, discovery, logs, verbs};
 use bytes::Bytes;
 use hyper::body::Body;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use quorate_resources::Objects;
+use quorate_seams::SharedClock;
 use serde_json::json;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 /// The version of Kubernetes whose API this is.
 const MINOR: &str = "32";
+
+/// How long the body of a request may take to arrive.
+const BODY: Duration = Duration::from_secs(60);
 
 /// The API over some objects. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Api {
     shared: Arc<Shared>,
+    /// Who asks, whatever the requests show.
+    user: Option<Arc<User>>,
 }
 
 #[derive(Debug)]
@@ -29,22 +39,53 @@ struct Shared {
     objects: Objects,
     served: RwLock<Served>,
     logs: Option<Arc<dyn PodLogs>>,
+    access: Arc<Access>,
 }
 
 impl Api {
     /// The API of all kinds that the objects' registry has, and of those that are defined at run time
-    /// if the kind of definitions is among them.
+    /// if the kind of definitions is among them. Everybody may do everything, until
+    /// [`Api::with_access`] says otherwise.
     #[must_use]
     pub fn new(objects: Objects) -> Self {
-        let served = RwLock::new(Served::new(&objects));
-        Self { shared: Arc::new(Shared { objects, served, logs: None }) }
+        let served = Served::new(&objects);
+        Self::of(objects, served, None, Arc::new(Access::open()), None)
+    }
+
+    fn of(
+        objects: Objects,
+        served: Served,
+        logs: Option<Arc<dyn PodLogs>>,
+        access: Arc<Access>,
+        user: Option<Arc<User>>,
+    ) -> Self {
+        let served = RwLock::new(served);
+        Self { shared: Arc::new(Shared { objects, served, logs, access }), user }
+    }
+
+    /// The same API, for those whom this knows and as far as it allows.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        let Shared { objects, logs, .. } = &*self.shared;
+        Self::of(objects.clone(), self.served(), logs.clone(), Arc::new(access), self.user)
+    }
+
+    /// The same API, on which every request is this user's, whatever it shows: for clients in the same
+    /// process, which need no credentials. What the user may do is judged as ever.
+    #[must_use]
+    pub fn on_behalf(&self, user: User) -> Self {
+        Self { shared: Arc::clone(&self.shared), user: Some(Arc::new(user)) }
+    }
+
+    pub(crate) fn clock(&self) -> SharedClock {
+        Arc::clone(&self.shared.objects.seams().clock)
     }
 
     /// Also answers for what pods have printed.
     #[must_use]
     pub fn with_logs(self, logs: Arc<dyn PodLogs>) -> Self {
-        let (objects, served) = (self.shared.objects.clone(), RwLock::new(self.served()));
-        Self { shared: Arc::new(Shared { objects, served, logs: Some(logs) }) }
+        let Shared { objects, access, .. } = &*self.shared;
+        Self::of(objects.clone(), self.served(), Some(logs), Arc::clone(access), self.user)
     }
 
     /// Answers a request. The body of a watch ends when the watch does.
@@ -53,28 +94,54 @@ impl Api {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let reply = match Call::read(request).await {
-            Ok(call) => self.answer(&call).await,
-            Err(failure) => Err(failure),
-        };
-        reply.unwrap_or_else(|failure| {
+        self.reply(request).await.unwrap_or_else(|failure| {
             tracing::debug!(%failure, "request is refused");
             reply::failure(&failure, self.served().registry())
         })
     }
 
-    async fn answer(&self, call: &Call) -> Result<Reply, Failure> {
+    /// Who asks, may they, and only then what else they sent.
+    async fn reply<B>(&self, request: Request<B>) -> Result<Reply, Failure>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let caller = self.caller(&head).await?;
+        let mut call = Call::read(&head, caller)?;
         let served = self.current().await?;
-        match route(&call.path, served.registry()) {
+        let route = route(&call.path, served.registry());
+        call.caller.may(&access::action(&call, &route)).await?;
+        let read = quorate_seams::timeout(&*self.clock(), BODY, body::read(body)).await;
+        call.body = read.ok_or_else(|| Failure::bad("the body did not arrive in time"))??;
+        self.answer(&served, &call, route).await
+    }
+
+    async fn caller(&self, head: &Parts) -> Result<Caller, Failure> {
+        let access = Arc::clone(&self.shared.access);
+        let user = match &self.user {
+            Some(user) => User::clone(user),
+            None => access.identify(&Credentials::of(head)).await?,
+        };
+        access::impersonated(Caller { user, access }, &head.headers).await
+    }
+
+    async fn answer(
+        &self,
+        served: &Served,
+        call: &Call,
+        route: Route<'_>,
+    ) -> Result<Reply, Failure> {
+        match route {
             Route::Objects(target) if target.is_pod_log() => {
-                logs::log(self.shared.logs.clone(), &served, call, &target).await
+                logs::log(self.shared.logs.clone(), served, call, &target).await
             }
-            Route::Objects(target) => verbs::objects(&served, call, &target).await,
-            Route::Review(group, plural) => verbs::review(call, &group, &plural),
+            Route::Objects(target) => verbs::objects(served, call, &target).await,
+            Route::Review(target) => verbs::review(call, &target).await,
             Route::Nothing => Err(Failure::NoSuchPath),
             _ if call.method != Method::GET => Err(Failure::NoSuchVerb),
-            Route::Health(path, check) => health(&served, call, path, check.as_deref()).await,
-            other => document(&served, call, other),
+            Route::Health(path, check) => health(served, call, path, check.as_deref()).await,
+            other => document(served, call, other),
         }
     }
 

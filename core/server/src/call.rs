@@ -1,13 +1,14 @@
 //! One request, read.
 
+use crate::access::Caller;
 use crate::body;
 use crate::failure::Failure;
 use crate::media::{self, Accepted};
 use crate::query::Query;
 use bytes::Bytes;
-use hyper::body::Body;
+use hyper::Method;
 use hyper::header::USER_AGENT;
-use hyper::{Method, Request};
+use hyper::http::request::Parts;
 use serde_json::Value;
 
 /// What to do with fields that the kind does not have.
@@ -26,17 +27,15 @@ pub(crate) struct Call {
     pub(crate) query: Query,
     pub(crate) accepted: Accepted,
     pub(crate) media_type: String,
+    /// Empty until the request has been allowed.
     pub(crate) body: Bytes,
+    pub(crate) caller: Caller,
     pub(crate) user_agent: String,
 }
 
 impl Call {
-    pub(crate) async fn read<B>(request: Request<B>) -> Result<Self, Failure>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let (head, body) = request.into_parts();
+    /// Reads all but the body.
+    pub(crate) fn read(head: &Parts, caller: Caller) -> Result<Self, Failure> {
         let agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self {
             query: Query::parse(head.uri.query().unwrap_or_default()),
@@ -45,8 +44,9 @@ impl Call {
             media_type: media::content_type(&head.headers),
             user_agent: agent.unwrap_or_default().to_owned(),
             // The body of an answer to HEAD is left out where it is sent.
-            method: if head.method == Method::HEAD { Method::GET } else { head.method },
-            body: body::read(body).await?,
+            method: if head.method == Method::HEAD { Method::GET } else { head.method.clone() },
+            body: Bytes::new(),
+            caller,
         })
     }
 

@@ -44,9 +44,9 @@ fn table(registry: &Registry) -> Table {
         let key = (info.group.clone(), info.version.clone());
         table.entry(key).or_default().push(resource(info));
     }
-    for (group, plural, kind) in crate::verbs::REVIEWS {
-        let key = ((*group).to_owned(), "v1".to_owned());
-        table.entry(key).or_default().push(review(plural, kind));
+    for review in crate::verbs::REVIEWS {
+        let key = (review.group.to_owned(), "v1".to_owned());
+        table.entry(key).or_default().push(of_review(review));
     }
     for resources in table.values_mut() {
         resources.sort_by(|a, b| a.name.cmp(&b.name));
@@ -67,12 +67,12 @@ fn resource(info: &KindInfo) -> Resource {
     }
 }
 
-fn review(plural: &str, kind: &str) -> Resource {
+fn of_review(review: &crate::verbs::Review) -> Resource {
     Resource {
-        name: plural.to_owned(),
-        singular: kind.to_lowercase(),
-        kind: kind.to_owned(),
-        namespaced: false,
+        name: review.plural.to_owned(),
+        singular: review.kind.to_lowercase(),
+        kind: review.kind.to_owned(),
+        namespaced: review.namespaced,
         verbs: CREATE,
         short_names: Vec::new(),
         categories: Vec::new(),
@@ -94,6 +94,9 @@ fn parts(info: &KindInfo) -> Vec<Part> {
         parts.push(part("binding", "", "v1", "Binding", CREATE));
         parts.push(part("eviction", "policy", "v1", "Eviction", CREATE));
         parts.push(part("log", "", "v1", "Pod", &["get"]));
+    }
+    if info.group.is_empty() && info.kind == "ServiceAccount" {
+        parts.push(part("token", "authentication.k8s.io", "v1", "TokenRequest", CREATE));
     }
     if info.group.is_empty() && info.kind == "Namespace" {
         parts.push(own("finalize", &["update"]));

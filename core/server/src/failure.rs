@@ -2,6 +2,7 @@
 //!
 //! Codes, reasons and the texts that clients look at are those of the Kubernetes API.
 
+use crate::access::{Action, Target};
 use quorate_resources::ownership::Conflict;
 use quorate_resources::patch::PatchError;
 use quorate_resources::{Error, FieldError, FieldReason, GroupKind, Registry};
@@ -59,6 +60,19 @@ pub(crate) enum Failure {
         /// The store's.
         current: i64,
     },
+    /// Nobody knows who asks.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// Who asks may not do that.
+    #[error("{}", forbidden_message(user, action, reason))]
+    Forbidden {
+        /// Who asks.
+        user: String,
+        /// What was wanted.
+        action: Action,
+        /// What else there is to say; may be empty.
+        reason: String,
+    },
     /// Applied fields belong to others.
     #[error("{}", apply_message(.0))]
     Apply(Vec<Conflict>),
@@ -91,6 +105,8 @@ impl Failure {
             Self::Expired { .. } => (410, "Expired"),
             Self::Future { .. } => (504, "Timeout"),
             Self::Apply(_) => (409, "Conflict"),
+            Self::Unauthorized => (401, "Unauthorized"),
+            Self::Forbidden { .. } => (403, "Forbidden"),
         }
     }
 
@@ -126,10 +142,38 @@ impl Failure {
                 "causes": [{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }],
                 "retryAfterSeconds": 1,
             }),
+            Self::Forbidden { action, .. } => forbidden_details(action),
             _ => return Map::new(),
         };
         details.as_object().cloned().unwrap_or_default()
     }
+}
+
+fn forbidden_message(user: &str, action: &Action, reason: &str) -> String {
+    let what = match &action.target {
+        Target::Path(_) => String::new(),
+        Target::Resource(target) => {
+            let group = if target.group.is_empty() { "" } else { "." };
+            let name = match target.name.as_str() {
+                "" => String::new(),
+                name => format!(" {name:?}"),
+            };
+            format!("{}{group}{}{name} is ", target.resource, target.group)
+        }
+    };
+    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    format!("{what}forbidden: User {user:?} cannot {action}{reason}")
+}
+
+fn forbidden_details(action: &Action) -> Value {
+    let Target::Resource(target) = &action.target else { return json!({}) };
+    let mut details = json!({ "kind": target.resource });
+    for (field, text) in [("name", &target.name), ("group", &target.group)] {
+        if !text.is_empty() {
+            details[field] = json!(text);
+        }
+    }
+    details
 }
 
 fn apply_message(conflicts: &[Conflict]) -> String {

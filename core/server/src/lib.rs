@@ -3,7 +3,9 @@
 //! Place: above `quorate-resources`, whose rules every request goes through, and beside the
 //! controllers. [`Api`] answers requests without a socket; [`Server`] listens for it. Kinds are data:
 //! nothing here knows a concrete one, except the few that Kubernetes gives requests of their own
-//! (binding and eviction of pods, access reviews).
+//! (binding and eviction of pods, tokens of service accounts, reviews) and roles with their bindings.
+//! [`Api::new`] alone lets everybody do everything; [`access`] says who may what, [`pki`] makes
+//! certificates for those who have none.
 //!
 //! Invariants: whatever fails is answered with a `Status` that names object and field; a refused
 //! request has written nothing; every page of a list is read at one revision; a watch misses no
@@ -24,6 +26,7 @@
 //! # Ok::<(), std::io::Error>(()) }).unwrap();
 //! ```
 
+pub mod access;
 mod api;
 mod body;
 mod call;
@@ -31,9 +34,11 @@ mod discovery;
 mod dry_run;
 mod failure;
 mod health;
+mod kubeconfig;
 mod logs;
 mod media;
 mod openapi;
+pub mod pki;
 mod protobuf;
 mod query;
 mod reply;
@@ -43,9 +48,12 @@ mod served;
 mod server;
 mod service;
 mod table;
+mod tls;
 mod verbs;
 
 pub use api::Api;
+pub use kubeconfig::{Kubeconfig, KubeconfigUser};
 pub use logs::{LogQuery, PodLogs};
 pub use reply::ResponseBody;
-pub use server::Server;
+pub use server::{Server, ServerOptions};
+pub use tls::{ServerTls, TlsError};

@@ -20,6 +20,14 @@ impl Target<'_> {
     }
 }
 
+/// Reviews of a sort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReviewTarget {
+    pub(crate) group: String,
+    pub(crate) plural: String,
+    pub(crate) namespace: Option<String>,
+}
+
 /// What a path stands for.
 #[derive(Clone, Debug)]
 pub(crate) enum Route<'r> {
@@ -37,8 +45,8 @@ pub(crate) enum Route<'r> {
     OpenApi(String, String),
     /// Objects.
     Objects(Target<'r>),
-    /// A review: nothing is stored, the answer is worked out. Group and plural.
-    Review(String, String),
+    /// A review: nothing is stored, the answer is worked out.
+    Review(ReviewTarget),
     Nothing,
 }
 
@@ -69,10 +77,13 @@ pub(crate) fn route<'r>(path: &str, registry: &'r Registry) -> Route<'r> {
 
 fn objects<'r>(group: &str, version: &str, rest: &[&str], registry: &'r Registry) -> Route<'r> {
     if let ("authorization.k8s.io" | "authentication.k8s.io", "v1") = (group, version) {
+        let review = |namespace: Option<&str>, plural: &str| {
+            let (group, plural) = (group.to_owned(), plural.to_owned());
+            Route::Review(ReviewTarget { group, plural, namespace: namespace.map(str::to_owned) })
+        };
         return match rest {
-            [plural] | ["namespaces", _, plural] => {
-                Route::Review(group.to_owned(), (*plural).to_owned())
-            }
+            [plural] => review(None, plural),
+            ["namespaces", namespace, plural] => review(Some(namespace), plural),
             _ => Route::Nothing,
         };
     }

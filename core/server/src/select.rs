@@ -51,6 +51,13 @@ impl Selection {
     }
 }
 
+/// The one object that a request's field selector chooses by name, if it does.
+pub(crate) fn one_name(query: &Query) -> Option<String> {
+    let requirements = fields(query.text("fieldSelector")?).ok()?;
+    let named = requirements.into_iter().find(|it| it.equal && it.field == "metadata.name");
+    named.map(|it| it.value).filter(|name| !name.is_empty())
+}
+
 /// The text of a field; what is absent is empty, or false where it would be a boolean.
 fn field(object: &Object, path: &str) -> String {
     match path {
@@ -123,5 +130,9 @@ mod tests {
             ]
         );
         assert!(fields("metadata.name").is_err());
+        let one = |text: &str| one_name(&Query::parse(&format!("fieldSelector={text}")));
+        assert_eq!(one("a=b,metadata.name==x").as_deref(), Some("x"));
+        assert_eq!(one("metadata.name!=x"), None);
+        assert_eq!(one("metadata.name="), None);
     }
 }

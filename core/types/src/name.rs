@@ -36,6 +36,7 @@ const LABEL_1035_RULE: &str = "a DNS-1035 label must consist of lower case alpha
     or '-', start with an alphabetic character, and end with an alphanumeric character";
 const SUBDOMAIN_RULE: &str = "a lowercase RFC 1123 subdomain must consist of lower case \
     alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
+const SEGMENT_RULE: &str = "a path segment must not be '.' or '..' and must not contain '/' or '%'";
 const VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric \
     characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 const QUALIFIED_RULE: &str = "a qualified name must consist of alphanumeric characters, '-', '_' \
@@ -96,6 +97,16 @@ pub fn check_dns_subdomain(value: &str) -> Result<(), NameError> {
     form(value.split('.').all(is_dns_label), value, SUBDOMAIN_RULE)
 }
 
+/// Checks a name that need only be one segment of a path (roles and their bindings): `system:node`.
+///
+/// # Errors
+/// Says which rule the value breaks.
+pub fn check_path_segment(value: &str) -> Result<(), NameError> {
+    bounded(value, 253)?;
+    let ok = !matches!(value, "." | "..") && !value.contains(['/', '%']);
+    form(ok, value, SEGMENT_RULE)
+}
+
 /// Checks a label or annotation key: an optional DNS prefix, a slash, and a name of at most 63.
 ///
 /// # Errors
@@ -137,6 +148,10 @@ mod tests {
         assert!(check_dns_1035_label("1web").is_err());
         assert!(check_dns_subdomain("a.b-c.d").is_ok());
         assert!(check_dns_subdomain("a..b").is_err());
+        assert!(check_path_segment("system:node").is_ok());
+        assert!(
+            ["", ".", "..", "a/b", "a%2f"].iter().all(|name| check_path_segment(name).is_err())
+        );
         assert!(check_label_key("app.kubernetes.io/name").is_ok());
         assert!(check_label_key("a/b/c").is_err());
         assert!(check_label_key("").is_err());

@@ -1,5 +1,6 @@
 //! The columns in which people see the built-in kinds, as `kubectl get` has shown them for years.
 
+mod access;
 mod node;
 mod pod;
 mod service;
@@ -14,6 +15,9 @@ const NAME: Column =
     Column { format: "name", ..Column::new("Name", |object, _| json!(object.metadata.name)) };
 const AGE: Column = Column::new("Age", age);
 
+pub(crate) const SERVICE_ACCOUNTS: &[Column] = access::SERVICE_ACCOUNTS;
+pub(crate) const ROLES: &[Column] = access::ROLES;
+pub(crate) const ROLE_BINDINGS: &[Column] = access::ROLE_BINDINGS;
 pub(crate) const PODS: &[Column] = pod::COLUMNS;
 pub(crate) const NODES: &[Column] = node::COLUMNS;
 pub(crate) const SERVICES: &[Column] = service::COLUMNS;

@@ -67,3 +67,14 @@ fn a_service_tells_its_ports() {
     }));
     assert_eq!(cells[4], "80:30080/TCP,53/UDP");
 }
+
+#[test]
+fn a_binding_tells_its_role() {
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": { "name": "b", "creationTimestamp": "2026-01-01T00:00:00Z" },
+        "roleRef": { "kind": "ClusterRole", "name": "view" },
+        "subjects": [{ "kind": "ServiceAccount", "namespace": "a", "name": "b" }],
+    });
+    assert_eq!(row(binding), [json!("b"), json!("ClusterRole/view"), json!("60s")]);
+}

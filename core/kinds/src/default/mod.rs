@@ -1,10 +1,12 @@
 //! What users may leave out, filled in as Kubernetes fills it in.
 
+mod access;
 mod custom;
 mod pod;
 mod service;
 mod workload;
 
+pub(crate) use access::binding;
 pub(crate) use custom::definition;
 pub(crate) use pod::{GRACE_SECONDS, pod};
 pub(crate) use service::{endpoint_slice, service};

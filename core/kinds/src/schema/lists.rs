@@ -46,6 +46,7 @@ const LISTS: &[List] = &[
     ("NodeStatus", "addresses", "merge", "type", "type"),
     ("NodeStatus", "conditions", "merge", "type", "type"),
     ("NamespaceStatus", "conditions", "merge", "type", "type"),
+    ("ServiceAccount", "secrets", "merge", "name", "name"),
     ("ServiceSpec", "ports", "merge", "port", "port,protocol"),
     ("ServiceStatus", "conditions", "merge", "type", "type"),
 ];
@@ -76,6 +77,8 @@ const ATOMIC_TYPES: &[&str] = &[
     "io.k8s.api.core.v1.SecretKeySelector",
     "io.k8s.api.core.v1.SecretReference",
     "io.k8s.api.core.v1.TypedLocalObjectReference",
+    "io.k8s.api.rbac.v1.RoleRef",
+    "io.k8s.api.rbac.v1.Subject",
 ];
 
 /// Fields that server-side apply treats as one value.

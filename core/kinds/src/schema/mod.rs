@@ -7,8 +7,9 @@
 mod lists;
 
 use crate::types::{
-    ConfigMap, CustomResourceDefinition, Deployment, EndpointSlice, Event, Lease, Namespace, Node,
-    Pod, ReplicaSet, RuntimeClass, Secret, Service,
+    ClusterRole, ClusterRoleBinding, ConfigMap, CustomResourceDefinition, Deployment,
+    EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet, Role, RoleBinding, RuntimeClass,
+    Secret, Service, ServiceAccount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, Patch, Status};
 use quorate_resources::schema::{REFERENCE, Schemas};
@@ -38,6 +39,11 @@ pub fn schemas() -> Schemas {
     add::<EndpointSlice>(found, &mut kinds);
     add::<Lease>(found, &mut kinds);
     add::<RuntimeClass>(found, &mut kinds);
+    add::<ServiceAccount>(found, &mut kinds);
+    add::<Role>(found, &mut kinds);
+    add::<RoleBinding>(found, &mut kinds);
+    add::<ClusterRole>(found, &mut kinds);
+    add::<ClusterRoleBinding>(found, &mut kinds);
     add::<CustomResourceDefinition>(found, &mut kinds);
     found.subschema_for::<DeleteOptions>();
     found.subschema_for::<ListMeta>();

@@ -3,6 +3,7 @@
 //! Each function gets an object whose types have been checked and whose defaults are filled in, and
 //! the object before, if there was one.
 
+mod access;
 mod container;
 mod custom;
 mod pod;
@@ -13,6 +14,7 @@ mod service;
 mod small;
 mod workload;
 
+pub(crate) use access::{cluster_role, cluster_role_binding, role, role_binding};
 pub(crate) use custom::definition;
 pub(crate) use pod::pod;
 pub(crate) use service::{endpoint_slice, service};

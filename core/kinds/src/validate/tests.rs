@@ -294,3 +294,66 @@ fn what_may_not_change_is_refused() {
         assert_eq!((fault.path.as_str(), fault.reason), (path, FieldReason::Immutable), "{fault}");
     }
 }
+
+fn paths(value: Value, old: Option<Value>) -> Vec<String> {
+    faults(value, old).into_iter().map(|fault| fault.path).collect()
+}
+
+fn role_of(kind: &str, rule: Value) -> Value {
+    json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+        "metadata": { "name": "system:x", "namespace": (kind == "Role").then_some("shop") },
+        "rules": [rule] })
+}
+
+#[test]
+fn a_rule_is_about_resources_or_about_paths() {
+    let pods = json!({ "verbs": ["get"], "apiGroups": [""], "resources": ["pods"] });
+    let logs = json!({ "verbs": ["get"], "nonResourceURLs": ["/logs/*"] });
+    let both = json!({ "verbs": ["get"], "apiGroups": [""], "resources": ["pods"], "nonResourceURLs": ["/x"] });
+    let nothing = json!({ "verbs": [] });
+    for kind in ["Role", "ClusterRole"] {
+        assert_eq!(paths(role_of(kind, pods.clone()), None), [""; 0]);
+        assert!(
+            paths(role_of(kind, both.clone()), None)
+                .contains(&"rules[0].nonResourceURLs".to_owned())
+        );
+        let missing = ["rules[0].verbs", "rules[0].apiGroups", "rules[0].resources"];
+        assert_eq!(paths(role_of(kind, nothing.clone()), None), missing);
+    }
+    assert_eq!(paths(role_of("ClusterRole", logs.clone()), None), [""; 0]);
+    assert_eq!(paths(role_of("Role", logs), None), ["rules[0].nonResourceURLs"]);
+    let mut aggregated = role_of("ClusterRole", pods);
+    aggregated["aggregationRule"] = json!({ "clusterRoleSelectors": [] });
+    assert_eq!(paths(aggregated.clone(), None), ["aggregationRule.clusterRoleSelectors"]);
+    aggregated["aggregationRule"] = json!({ "clusterRoleSelectors": [{ "matchExpressions": [{ "key": "a", "operator": "Near" }] }] });
+    assert_eq!(
+        paths(aggregated, None),
+        ["aggregationRule.clusterRoleSelectors[0].matchExpressions[0]"]
+    );
+}
+
+#[test]
+fn a_binding_names_a_role_for_good_and_subjects_that_can_be() {
+    let binding = |role: Value, subject: Value| {
+        json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": { "name": "b", "namespace": "shop" }, "roleRef": role, "subjects": [subject] })
+    };
+    let view = json!({ "kind": "ClusterRole", "name": "view" });
+    let alice = json!({ "kind": "User", "name": "alice" });
+    let good = binding(view.clone(), alice.clone());
+    assert_eq!(paths(good.clone(), Some(good.clone())), [""; 0]);
+    let other = binding(json!({ "kind": "Role", "name": "view" }), alice.clone());
+    assert_eq!(paths(other, Some(good)), ["roleRef"]);
+    let wrong = binding(json!({ "apiGroup": "x", "kind": "Pod", "name": "" }), alice);
+    assert_eq!(paths(wrong, None), ["roleRef.apiGroup", "roleRef.kind", "roleRef.name"]);
+    let robot = json!({ "kind": "Robot", "name": "r2" });
+    assert_eq!(paths(binding(view.clone(), robot), None), ["subjects[0].kind"]);
+    let account = json!({ "kind": "ServiceAccount", "name": "Bad", "apiGroup": "x" });
+    assert_eq!(
+        paths(binding(view.clone(), account), None),
+        ["subjects[0].name", "subjects[0].apiGroup"]
+    );
+    let mut cluster = binding(view, json!({ "kind": "ServiceAccount", "name": "default" }));
+    cluster["kind"] = json!("ClusterRoleBinding");
+    assert_eq!(paths(cluster, None), ["subjects[0].namespace"]);
+}

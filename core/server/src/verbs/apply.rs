@@ -3,6 +3,7 @@
 use super::change::{MAX_ATTEMPTS, manager, store};
 use super::incoming::{self, Incoming};
 use super::render;
+use crate::access::{self, may_write};
 use crate::body;
 use crate::call::Call;
 use crate::failure::Failure;
@@ -105,8 +106,10 @@ async fn once(
     let mut object = Object::from_value(merged).map_err(|fault| Failure::bad(fault.to_string()))?;
     object.metadata.managed_fields = entries;
     match live {
-        Some(live) => Ok((store(api, call, part, object, &live).await?, 200)),
+        Some(live) => Ok((store(api, call, target.info, part, object, &live).await?, 200)),
         None => {
+            call.caller.may(&creation(target, key)).await?;
+            may_write(&call.caller, target.info, &object, None).await?;
             let dry_run = call.dry_run()?;
             let mut created = api.objects(dry_run).create(object).await?;
             if dry_run {
@@ -115,4 +118,11 @@ async fn once(
             Ok((created, 201))
         }
     }
+}
+
+/// What an apply of an object that does not exist is besides a patch.
+fn creation(target: &Target<'_>, key: &ObjectKey) -> access::Action {
+    let info = target.info;
+    let create = access::Action::resource("create", &info.group, &info.plural).on(&key.name);
+    create.in_namespace(key.namespace.as_deref().unwrap_or_default())
 }

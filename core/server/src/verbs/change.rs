@@ -2,6 +2,7 @@
 
 use super::incoming::Incoming;
 use super::{incoming, render};
+use crate::access::may_write;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
@@ -57,7 +58,7 @@ pub(super) async fn edit(
         let base = std::mem::take(&mut object.metadata.managed_fields);
         let base = if base.is_empty() { live.metadata.managed_fields.clone() } else { base };
         object.metadata.managed_fields = owned(api, target.info, base, &before, &object, &manager);
-        match store(api, call, part, object, &live).await {
+        match store(api, call, target.info, part, object, &live).await {
             Err(Failure::Objects(Error::Conflict { .. })) if !pinned && attempts < MAX_ATTEMPTS => {
             }
             result => return result.map(|object| (object, warnings)),
@@ -69,10 +70,12 @@ pub(super) async fn edit(
 pub(super) async fn store(
     api: &Served,
     call: &Call,
+    info: &KindInfo,
     part: &str,
     object: Object,
     live: &Object,
 ) -> Result<Object, Failure> {
+    may_write(&call.caller, info, &object, Some(live)).await?;
     let dry_run = call.dry_run()?;
     let objects = api.objects(dry_run);
     let mut stored = if part == "status" {

@@ -2,6 +2,7 @@
 
 use super::change::{manager, owned};
 use super::{incoming, render};
+use crate::access::may_write;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
@@ -20,6 +21,7 @@ pub(super) async fn create(
     let manager = manager(api, call, target.info, "");
     let entries = owned(api, target.info, Vec::new(), &Value::Null, &incoming.object, &manager);
     incoming.object.metadata.managed_fields = entries;
+    may_write(&call.caller, target.info, &incoming.object, None).await?;
     let mut created = api.objects(dry_run).create(incoming.object).await?;
     if dry_run {
         created.metadata.resource_version = None;

@@ -12,9 +12,10 @@ mod render;
 mod review;
 mod scale;
 mod token;
+mod token_request;
 mod watch;
 
-pub(crate) use review::{REVIEWS, review};
+pub(crate) use review::{REVIEWS, Review, review};
 
 use crate::call::Call;
 use crate::failure::Failure;
@@ -39,6 +40,9 @@ pub(crate) async fn objects(
             change::put(api, call, target, &key, "").await
         }
         Some("scale") if target.info.scale.is_some() => scale::scale(api, call, target, &key).await,
+        Some("token") if is_account(target) && call.method == Method::POST => {
+            token_request::create(api, call, target, &key).await
+        }
         Some("binding") if is_pod(target) && call.method == Method::POST => {
             pods::bind(api, call, target, &key).await
         }
@@ -51,6 +55,10 @@ pub(crate) async fn objects(
 
 fn is_pod(target: &Target<'_>) -> bool {
     target.info.group.is_empty() && target.info.kind == "Pod"
+}
+
+fn is_account(target: &Target<'_>) -> bool {
+    target.info.group.is_empty() && target.info.kind == "ServiceAccount"
 }
 
 async fn collection(api: &Served, call: &Call, target: &Target<'_>) -> Result<Reply, Failure> {

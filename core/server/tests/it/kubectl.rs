@@ -3,14 +3,15 @@
 use crate::script;
 
 macro_rules! scripts {
-    ($($name:ident),* $(,)?) => {
+    ($secured:literal: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                script::run(stringify!($name)).await;
+                script::run(stringify!($name), $secured).await;
             }
         )*
     };
 }
 
-scripts!(about, apply, custom, delete, get, more, nodes, rollout, server_side_apply, write);
+scripts!(false: about, apply, custom, delete, get, more, nodes, rollout, server_side_apply, write);
+scripts!(true: access, accounts, users);

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod access;
 mod client;
 mod kubectl;
 mod refused;
 mod script;
+mod tls;
 mod world;

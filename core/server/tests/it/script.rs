@@ -3,9 +3,11 @@
 //! `$ ` starts a command, `@ ` one that is repeated until it fits, for at most half a minute. The
 //! lines below it must occur in what it prints, in this order; `? N` wants another exit code than 0,
 //! `! text` that the text does not occur; `< file` gives a manifest as standard input, `& text` a
-//! program for `KUBE_EDITOR`. `#` starts a comment.
+//! program for `KUBE_EDITOR`; `> name` keeps what it prints for later lines, as `{name}`. `~/` is the
+//! directory with the credentials. `#` starts a comment.
 
 use crate::world::World;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -22,6 +24,7 @@ struct Case {
     code: i32,
     input: Option<String>,
     editor: Option<String>,
+    keep: Option<String>,
     expected: Vec<String>,
     absent: Vec<String>,
 }
@@ -42,6 +45,7 @@ fn parse(text: &str) -> Vec<Case> {
             Some(("? ", code)) => case.code = code.parse().expect("an exit code"),
             Some(("! ", text)) => case.absent.push(text.to_owned()),
             Some(("< ", file)) => case.input = Some(file.to_owned()),
+            Some(("> ", name)) => case.keep = Some(name.to_owned()),
             Some(("& ", text)) => case.editor = Some(text.to_owned()),
             _ => case.expected.push(line.to_owned()),
         }
@@ -70,28 +74,40 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// Runs a script against a control plane of its own.
-pub(crate) async fn run(name: &str) {
+/// Runs a script against a control plane of its own, with TLS and users or open to everybody.
+pub(crate) async fn run(name: &str, secured: bool) {
     if Command::new("kubectl").arg("version").arg("--client").output().await.is_err() {
         println!("SKIP {name}: there is no kubectl on this machine");
         return;
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let text = std::fs::read_to_string(folder.join(format!("scripts/{name}.txt"))).unwrap();
-    let world = World::start().await;
     let home = tempfile::tempdir().unwrap();
-    let cases = parse(&text);
+    let world = match secured {
+        true => World::secured(home.path()).await,
+        false => World::start().await,
+    };
+    let mut cases = parse(&text);
+    let mut kept = BTreeMap::from([("~/".to_owned(), format!("{}/", home.path().display()))]);
     let mut failures = Vec::new();
-    for case in &cases {
-        if let Err(reason) = attempt(&world, home.path(), &folder, case).await {
-            failures.push(format!("{name}.txt:{}: $ {}\n{reason}", case.line, case.command));
+    for case in &mut cases {
+        for (name, value) in &kept {
+            case.command = case.command.replace(name, value);
+        }
+        match attempt(&world, home.path(), &folder, case).await {
+            Ok(printed) => {
+                kept.extend(case.keep.iter().map(|name| (format!("{{{name}}}"), printed.clone())));
+            }
+            Err(reason) => {
+                failures.push(format!("{name}.txt:{}: $ {}\n{reason}", case.line, case.command));
+            }
         }
     }
     println!("{name}: {} of {} cases pass", cases.len() - failures.len(), cases.len());
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 
-async fn attempt(world: &World, home: &Path, folder: &Path, case: &Case) -> Result<(), String> {
+async fn attempt(world: &World, home: &Path, folder: &Path, case: &Case) -> Result<String, String> {
     let clock = world.objects.seams().clock.clone();
     let end = clock.now() + PATIENCE;
     loop {
@@ -103,15 +119,17 @@ async fn attempt(world: &World, home: &Path, folder: &Path, case: &Case) -> Resu
     }
 }
 
-async fn once(world: &World, home: &Path, folder: &Path, case: &Case) -> Result<(), String> {
+/// What the command prints, without what surrounds it.
+async fn once(world: &World, home: &Path, folder: &Path, case: &Case) -> Result<String, String> {
     let mut command = Command::new("kubectl");
+    if let Some(url) = &world.url {
+        command.arg("--server").arg(url);
+    }
     command
-        .arg("--server")
-        .arg(world.url())
         .args(words(&case.command))
         .current_dir(folder.join("manifests"))
         .env("HOME", home)
-        .env("KUBECONFIG", home.join("none"))
+        .env("KUBECONFIG", home.join("kubeconfig"))
         .env("KUBECACHEDIR", home.join("cache"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -135,7 +153,8 @@ async fn once(world: &World, home: &Path, folder: &Path, case: &Case) -> Result<
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    judge(case, output.status.code().unwrap_or(-1), &printed)
+    judge(case, output.status.code().unwrap_or(-1), &printed)?;
+    Ok(printed.trim().to_owned())
 }
 
 fn judge(case: &Case, code: i32, printed: &str) -> Result<(), String> {

@@ -1,24 +1,62 @@
 //! A control plane in memory behind a server: controllers, one node, and a stand-in for its agent
-//! that calls every pod running and lets go of every deleted one.
+//! that calls every pod running and lets go of every deleted one. Open to everybody, or with TLS and
+//! users.
 
 use futures::StreamExt;
 use quorate_reconcile::{Cache, Running, Runtime};
 use quorate_resources::{DeleteOptions, GroupKind, Object, Objects};
 use quorate_seams::{Seams, Task, spawn};
-use quorate_server::{Api, Server};
+use quorate_server::access::{Access, AccountTokens, Certificates, Rbac, Tokens, User};
+use quorate_server::pki::{Authority, Pki};
+use quorate_server::{Api, Kubeconfig, KubeconfigUser, Server, ServerOptions, ServerTls};
 use quorate_store::{EventKind, MemoryStore, WatchRequest};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) struct World {
     pub(crate) objects: Objects,
     pub(crate) server: Server,
+    /// With TLS, clients take address and credentials from a file.
+    pub(crate) url: Option<String>,
     _controllers: Running,
     _agent: Task<()>,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        let (objects, controllers, agent) = Self::parts().await;
+        let server = Server::start(Api::new(objects.clone()), "127.0.0.1:0").await.unwrap();
+        let url = Some(format!("http://{}", server.address()));
+        Self { objects, server, url, _controllers: controllers, _agent: agent }
+    }
+
+    /// With TLS, certificates, tokens, service accounts and roles. In the directory are `kubeconfig` of
+    /// the administrator, certificates of `alice`, and one of `eve` that another authority signed.
+    pub(crate) async fn secured(home: &Path) -> Self {
+        let (objects, controllers, agent) = Self::parts().await;
+        let now = objects.seams().clock.wall();
+        let pki = Pki::open(&home.join("pki"), &["127.0.0.1".to_owned()], now).unwrap();
+        let own = Authority::from_pem(&pki.authority, &file(home, "pki/ca.key")).unwrap();
+        let other = Authority::create("quorate", now).unwrap();
+        for (name, authority) in [("alice", &own), ("eve", &other)] {
+            let pair = authority.client(&User::new(name).with_group("dev"), now).unwrap();
+            std::fs::write(home.join(format!("{name}.crt")), pair.certificate).unwrap();
+            std::fs::write(home.join(format!("{name}.key")), pair.key).unwrap();
+        }
+        let api = Api::new(objects.clone()).with_access(access(&objects, &pki).await);
+        let (pair, authority) = (&pki.server, pki.authority.as_bytes());
+        let tls = ServerTls::new(pair.certificate.as_bytes(), pair.key.as_bytes(), Some(authority));
+        let options = ServerOptions::new().tls(tls.unwrap());
+        let server = Server::start_with(api, "127.0.0.1:0", options).await.unwrap();
+        let admin = KubeconfigUser::Certificate(pki.admin.clone());
+        let config = Kubeconfig::new("test", format!("https://{}", server.address()));
+        let config = config.authority(pki.authority).user(admin);
+        config.write(&home.join("kubeconfig")).unwrap();
+        Self { objects, server, url: None, _controllers: controllers, _agent: agent }
+    }
+
+    async fn parts() -> (Objects, Running, Task<()>) {
         let seams = Seams::system();
         let store = MemoryStore::new(seams.clock.clone());
         let objects = Objects::new(store, Arc::new(quorate_kinds::registry()), seams);
@@ -35,13 +73,29 @@ impl World {
             )
             .start();
         let agent = spawn(agent(objects.clone()));
-        let server = Server::start(Api::new(objects.clone()), "127.0.0.1:0").await.unwrap();
-        Self { objects, server, _controllers: controllers, _agent: agent }
+        (objects, controllers, agent)
     }
+}
 
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.server.address())
-    }
+fn file(home: &Path, name: &str) -> String {
+    std::fs::read_to_string(home.join(name)).unwrap()
+}
+
+/// Everybody who can be known, and roles.
+async fn access(objects: &Objects, pki: &Pki) -> Access {
+    let clock = objects.seams().clock.clone();
+    let certificates = Certificates::new(pki.authority.as_bytes(), clock).unwrap();
+    let tokens = Tokens::parse("bob-token,bob,7,\"ops,night\"\n").unwrap();
+    let key = pki.account_key.as_bytes();
+    let accounts = AccountTokens::new(objects.clone(), key, "https://cluster.test").unwrap();
+    let rbac = Arc::new(Rbac::new(objects.clone()));
+    rbac.bootstrap().await.unwrap();
+    Access::new()
+        .with_authenticator(Arc::new(certificates))
+        .with_authenticator(Arc::new(tokens))
+        .with_accounts(Arc::new(accounts))
+        .with_anonymous()
+        .with_rbac(rbac)
 }
 
 pub(crate) async fn create(objects: &Objects, value: Value) -> Object {
