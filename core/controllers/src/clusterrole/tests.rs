@@ -20,8 +20,9 @@ fn role(name: &str, label: &str, gathers: Option<&str>, resource: &str) -> Objec
 
 /// The resources of a role's rules.
 fn resources(snapshot: &Snapshot, name: &str) -> Vec<Value> {
-    let found = snapshot.object(&ClusterRole::group_kind(), &ObjectKey::cluster(name)).unwrap();
-    let rules = found.body.get("rules").and_then(Value::as_array).cloned().unwrap_or_default();
+    let found = snapshot.object(&ClusterRole::group_kind(), &ObjectKey::cluster(name));
+    let rules = found.and_then(|role| role.body.get("rules")?.as_array().cloned());
+    let rules = rules.unwrap_or_default();
     rules.iter().map(|rule| rule["resources"][0].clone()).collect()
 }
 

@@ -212,10 +212,12 @@ fn kinds_are_found_by_every_name() {
         ("endpointslices", "EndpointSlice"),
         ("deployments.apps", "Deployment"),
         ("ns", "Namespace"),
+        ("sa", "ServiceAccount"),
+        ("roles.rbac.authorization.k8s.io", "Role"),
     ] {
         assert_eq!(registry.by_name(name).map(|info| info.kind.as_str()), Some(kind), "{name}");
     }
-    assert_eq!(registry.kinds().count(), 13);
+    assert_eq!(registry.kinds().count(), 18);
     let namespaced = |name| registry.by_name(name).unwrap().namespaced;
     assert_eq!((namespaced("nodes"), namespaced("services")), (false, true));
 }
