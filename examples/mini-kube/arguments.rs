@@ -5,18 +5,20 @@ use std::path::PathBuf;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-usage: mini-kube dev --data-dir DIR [option VALUE]...
+usage: mini-kube dev --data-dir DIR [option VALUE]... [--tls]
 
-Runs a whole cluster in this process and serves the Kubernetes API on loopback.
+Runs a whole cluster in this process and serves the Kubernetes API.
 
   --data-dir DIR      where store, nodes and volumes are kept; found again by the next start
   --port PORT         port of the API, 8001; 0 for a free one
-  --listen ADDRESS    loopback address of the API, 127.0.0.1
+  --listen ADDRESS    address of the API, 127.0.0.1; without --tls a loopback address
   --kubeconfig FILE   written for kubectl; DIR/kubeconfig
   --images DIR        image NAME:TAG of a process pod is the executable file DIR/NAME/TAG
   --docker SOCKET     nodes also run pods with runtimeClassName docker, by the engine at this socket
   --agents N          nodes in this process, 1
   --members N         members of the store in this process, 1, 3 or 5
+  --tls               TLS, certificates made at the first start, and RBAC; the file for kubectl is the
+                      administrator's
 ";
 
 /// What is to be done.
@@ -36,6 +38,7 @@ pub(crate) struct Dev {
     pub(crate) docker: Option<PathBuf>,
     pub(crate) agents: u8,
     pub(crate) members: u64,
+    pub(crate) tls: bool,
     kubeconfig: Option<PathBuf>,
 }
 
@@ -65,11 +68,16 @@ fn dev(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
         docker: None,
         agents: 1,
         members: 1,
+        tls: false,
         kubeconfig: None,
     };
     while let Some(word) = words.next() {
         if word == "--help" {
             return Ok(Command::Help);
+        }
+        if word == "--tls" {
+            dev.tls = true;
+            continue;
         }
         let (option, given) = match word.split_once('=') {
             Some((option, value)) => (option.to_owned(), Some(value.to_owned())),
@@ -81,9 +89,11 @@ fn dev(mut words: impl Iterator<Item = String>) -> Result<Command, String> {
     if dev.data_dir.as_os_str().is_empty() {
         return Err("--data-dir is missing".to_owned());
     }
-    if !dev.listen.is_loopback() {
+    if !dev.tls && !dev.listen.is_loopback() {
         let listen = dev.listen;
-        return Err(format!("--listen {listen} is not loopback: nothing would keep others out"));
+        return Err(format!(
+            "--listen {listen} is not loopback: without --tls nothing would keep others out"
+        ));
     }
     Ok(Command::Dev(dev))
 }
@@ -118,6 +128,11 @@ mod tests {
             panic!()
         };
         assert_eq!((dev.port, dev.agents, dev.kubeconfig()), (0, 3, "/d/kubeconfig".into()));
+        assert!(!dev.tls);
+        let Ok(Command::Dev(dev)) = parse("dev --tls --data-dir /d --listen 0.0.0.0") else {
+            panic!()
+        };
+        assert!(dev.tls && !dev.listen.is_loopback());
     }
 
     #[test]

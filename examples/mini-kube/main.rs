@@ -1,22 +1,24 @@
 //! mini-kube: a whole cluster in one process, with the Kubernetes API in front.
 //!
 //! ```text
-//! mini-kube dev --data-dir DIR [--port 8001] [--kubeconfig FILE] [--images DIR] [--agents 1]
+//! mini-kube dev --data-dir DIR [--port 8001] [--kubeconfig FILE] [--images DIR] [--agents 1] [--tls]
 //! KUBECONFIG=DIR/kubeconfig kubectl get nodes
 //! ```
 //!
 //! Store, controllers, scheduler, nodes with plain processes as pods, service proxy and API server:
 //! what `kubectl apply` stores is run here. It listens on loopback without TLS or credentials, for
-//! experiments and tests.
+//! experiments and tests; with `--tls` it lets in only who has a certificate or a token, to do what the
+//! roles in the cluster say.
 
 mod arguments;
 mod docker;
-mod kubeconfig;
 mod logs;
+mod secure;
 
 use arguments::{Command, Dev};
 use quorate::{Cluster, NodeTiming};
-use quorate_server::{Api, Server};
+use quorate_server::{Api, Kubeconfig, Server};
+use secure::Secure;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,12 +64,9 @@ async fn serve(dev: &Dev) -> Result<(), Box<dyn Error>> {
         _ = interrupted.recv() => return Ok(()),
     };
     let cluster = Arc::new(cluster);
-    let api = Api::new(cluster.objects().clone()).with_logs(logs::of(&cluster));
-    let server = Server::start(api, (dev.listen, dev.port)).await?;
-    let address = server.address();
-    kubeconfig::write(&dev.kubeconfig(), address)?;
+    let (server, url) = open(dev, &cluster).await?;
     print(&format!(
-        "mini-kube serves http://{address} after {} ms\nexport KUBECONFIG={}\n",
+        "mini-kube serves {url} after {} ms\nexport KUBECONFIG={}\n",
         begun.elapsed().as_millis(),
         dev.kubeconfig().display()
     ));
@@ -81,6 +80,25 @@ async fn serve(dev: &Dev) -> Result<(), Box<dyn Error>> {
         // A request is still reading a log.
         None => Ok(()),
     }
+}
+
+/// Serves the API, and writes the file by which kubectl finds it: the server, and its URL.
+async fn open(dev: &Dev, cluster: &Arc<Cluster>) -> Result<(Server, String), Box<dyn Error>> {
+    let objects = cluster.objects();
+    let api = Api::new(objects.clone()).with_logs(logs::of(cluster));
+    let at = (dev.listen, dev.port);
+    if !dev.tls {
+        let server = Server::start(api, at).await?;
+        let url = format!("http://{}", server.address());
+        Kubeconfig::new("mini-kube", &url).write(&dev.kubeconfig())?;
+        return Ok((server, url));
+    }
+    let secure = Secure::open(dev, objects)?;
+    let api = secure.guard(api, objects).await?;
+    let server = Server::start_with(api, at, secure.options()?).await?;
+    let address = server.address();
+    secure.kubeconfig(address).write(&dev.kubeconfig())?;
+    Ok((server, format!("https://{address}")))
 }
 
 async fn form(dev: &Dev) -> Result<Cluster, Box<dyn Error>> {

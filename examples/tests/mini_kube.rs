@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "says what it skips")]
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -62,8 +63,13 @@ impl Drop for MiniKube {
 
 impl MiniKube {
     fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    fn start_with(dir: &Path, more: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_mini-kube"))
             .args(["dev", "--port", "0", "--data-dir", dir.join("data").to_str().unwrap()])
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -124,6 +130,48 @@ fn followed(of: &MiniKube, pod: &str) -> String {
         // It has not run yet; asking takes some milliseconds each time.
     }
     panic!("pod {pod} does not run");
+}
+
+#[test]
+fn over_tls_everybody_may_do_what_their_roles_say() {
+    if Command::new("kubectl").arg("version").arg("--client").output().is_err() {
+        println!("SKIP: no kubectl on the path");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let kube = MiniKube::start_with(dir.path(), &["--tls"]);
+    let mode = std::fs::metadata(&kube.kubeconfig).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the administrator's key is the owner's alone");
+    assert!(kube.kubectl("auth whoami", "").contains("system:masters"));
+    assert!(kube.kubectl("get nodes", "").contains("Ready"));
+
+    kube.kubectl("create serviceaccount viewer", "");
+    kube.kubectl(
+        "create rolebinding viewer --clusterrole view --serviceaccount default:viewer",
+        "",
+    );
+    let token = kube.kubectl("create token viewer", "");
+    let as_viewer = |line: &str| {
+        // Without the administrator's certificate, which would go first.
+        let text = std::fs::read_to_string(&kube.kubeconfig).unwrap();
+        let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+        config["users"][0]["user"] = serde_json::json!({ "token": token.trim() });
+        let file = dir.path().join("viewer");
+        std::fs::write(&file, config.to_string()).unwrap();
+        kube.run(&format!("--kubeconfig {} {line}", file.display()), "")
+    };
+    assert!(as_viewer("get pods").status.success());
+    let refused = as_viewer("delete pods --all");
+    assert!(!refused.status.success());
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let who = "User \"system:serviceaccount:default:viewer\" cannot";
+    assert!(told.contains("forbidden") && told.contains(who), "{told}");
+    kube.stop();
+
+    // The same authority and the same accounts after another start.
+    let again = MiniKube::start_with(dir.path(), &["--tls"]);
+    assert!(again.kubectl("get serviceaccount viewer", "").contains("viewer"));
+    again.stop();
 }
 
 #[test]
