@@ -161,7 +161,7 @@ fn over_tls_everybody_may_do_what_their_roles_say() {
         kube.run(&format!("--kubeconfig {} {line}", file.display()), "")
     };
     assert!(as_viewer("get pods").status.success());
-    let refused = as_viewer("delete pods --all");
+    let refused = as_viewer("create configmap settings");
     assert!(!refused.status.success());
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     let who = "User \"system:serviceaccount:default:viewer\" cannot";
