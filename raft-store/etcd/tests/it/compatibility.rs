@@ -283,15 +283,6 @@ fn flags(text: &mut String) {
 /// Of etcd's own end-to-end tests, those that do not pass, and why.
 const NOT_PASSED: &[(&str, &str)] = &[
     (
-        "TestCtlV3AuthAndWatchJWT, TestCtlV3AuthJWTExpire, TestCtlV3AuthLeaseGrantLeasesJWT, \
-         TestCtlV3AuthSnapshotJWT, TestCtlV3AuthTxnJWT",
-        "tokens are `simple` ones; `--auth-token jwt` is refused",
-    ),
-    (
-        "TestCtlV3AuthCertCNWithWithConcurrentOperation",
-        "not finished within 90 s on a busy machine; not looked into yet",
-    ),
-    (
         "TestEtcdPeerCNAuth, TestEtcdPeerNameAuth",
         "a third member that the others refuse keeps them from forming a new cluster: that needs all its \
          first members",
