@@ -1,5 +1,10 @@
 //! The list of built-in kinds and what is peculiar about each.
 
+mod batch;
+mod policy;
+mod storage;
+mod workload;
+
 use crate::types::{
     ConfigMap, CustomResourceDefinition, Deployment, EndpointSlice, Event, Lease, Namespace, Node,
     Pod, ReplicaSet, RuntimeClass, Secret, Service,
@@ -17,7 +22,8 @@ pub fn registry() -> Registry {
     let core = [namespace(), node(), pod(), service(), config_map(), secret(), event()];
     let others =
         [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class(), definition()];
-    for info in core.into_iter().chain(others) {
+    let groups = [batch::kinds(), workload::kinds(), policy::kinds(), storage::kinds()];
+    for info in core.into_iter().chain(others).chain(groups.into_iter().flatten()) {
         registry.register(info).expect("the built-in kinds have different names");
     }
     registry

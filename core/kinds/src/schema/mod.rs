@@ -7,8 +7,10 @@
 mod lists;
 
 use crate::types::{
-    ConfigMap, CustomResourceDefinition, Deployment, EndpointSlice, Event, Lease, Namespace, Node,
-    Pod, ReplicaSet, RuntimeClass, Secret, Service,
+    ConfigMap, ControllerRevision, CronJob, CustomResourceDefinition, DaemonSet, Deployment,
+    EndpointSlice, Event, HorizontalPodAutoscaler, Job, Lease, LimitRange, Namespace, Node,
+    PersistentVolume, PersistentVolumeClaim, Pod, PodDisruptionBudget, PriorityClass, ReplicaSet,
+    ResourceQuota, RuntimeClass, Secret, Service, StatefulSet, StorageClass,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, Patch, Status};
 use quorate_resources::schema::{REFERENCE, Schemas};
@@ -39,11 +41,29 @@ pub fn schemas() -> Schemas {
     add::<Lease>(found, &mut kinds);
     add::<RuntimeClass>(found, &mut kinds);
     add::<CustomResourceDefinition>(found, &mut kinds);
+    workloads(found, &mut kinds);
     found.subschema_for::<DeleteOptions>();
     found.subschema_for::<ListMeta>();
     found.subschema_for::<Patch>();
     found.subschema_for::<Status>();
     collect(generator.take_definitions(false), &kinds)
+}
+
+/// The kinds that run pods beyond deployments, and those that bound them.
+fn workloads(found: &mut SchemaGenerator, kinds: &mut Vec<Root>) {
+    add::<Job>(found, kinds);
+    add::<CronJob>(found, kinds);
+    add::<DaemonSet>(found, kinds);
+    add::<StatefulSet>(found, kinds);
+    add::<ControllerRevision>(found, kinds);
+    add::<PodDisruptionBudget>(found, kinds);
+    add::<HorizontalPodAutoscaler>(found, kinds);
+    add::<PriorityClass>(found, kinds);
+    add::<ResourceQuota>(found, kinds);
+    add::<LimitRange>(found, kinds);
+    add::<PersistentVolumeClaim>(found, kinds);
+    add::<PersistentVolume>(found, kinds);
+    add::<StorageClass>(found, kinds);
 }
 
 /// A kind, its version, and the name of its schema.
