@@ -7,7 +7,7 @@ use crate::media::Form;
 use crate::reply::{self, Reply, ResponseBody};
 use crate::route::{Route, route};
 use crate::served::Served;
-use crate::{PodLogs, discovery, logs, verbs};
+use crate::{PodLogs, discovery, logs, older, verbs};
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::{Method, Request, Response};
@@ -65,6 +65,13 @@ impl Api {
 
     async fn answer(&self, call: &Call) -> Result<Reply, Failure> {
         let served = self.current().await?;
+        if let Some(upgraded) = older::upgraded(call)? {
+            let Route::Objects(target) = route(&upgraded.path, served.registry()) else {
+                return Err(Failure::NoSuchPath);
+            };
+            let reply = verbs::objects(&served, &upgraded, &target).await?;
+            return Ok(older::downgraded(reply).await);
+        }
         match route(&call.path, served.registry()) {
             Route::Objects(target) if target.is_pod_log() => {
                 logs::log(self.shared.logs.clone(), &served, call, &target).await

@@ -59,6 +59,17 @@ pub(crate) enum Failure {
         /// The store's.
         current: i64,
     },
+    /// A disruption budget forbids it for now.
+    #[error("Cannot evict pod as it would violate the pod's disruption budget.")]
+    Disruption {
+        /// Which budget, and what it lacks.
+        cause: String,
+        /// When to ask again; zero leaves that to the client.
+        retry_seconds: u32,
+    },
+    /// What is stored makes the request impossible.
+    #[error("{0}")]
+    Internal(String),
     /// Applied fields belong to others.
     #[error("{}", apply_message(.0))]
     Apply(Vec<Conflict>),
@@ -90,6 +101,8 @@ impl Failure {
             Self::BodyTooLarge { .. } => (413, "RequestEntityTooLarge"),
             Self::Expired { .. } => (410, "Expired"),
             Self::Future { .. } => (504, "Timeout"),
+            Self::Disruption { .. } => (429, "TooManyRequests"),
+            Self::Internal(_) => (500, "InternalError"),
             Self::Apply(_) => (409, "Conflict"),
         }
     }
@@ -126,6 +139,13 @@ impl Failure {
                 "causes": [{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }],
                 "retryAfterSeconds": 1,
             }),
+            Self::Disruption { cause, retry_seconds } => {
+                let causes = json!([{ "reason": "DisruptionBudget", "message": cause }]);
+                match retry_seconds {
+                    0 => json!({ "causes": causes }),
+                    seconds => json!({ "causes": causes, "retryAfterSeconds": seconds }),
+                }
+            }
             _ => return Map::new(),
         };
         details.as_object().cloned().unwrap_or_default()

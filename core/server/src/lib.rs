@@ -33,6 +33,7 @@ mod failure;
 mod health;
 mod logs;
 mod media;
+mod older;
 mod openapi;
 mod protobuf;
 mod query;

@@ -13,4 +13,22 @@ macro_rules! scripts {
     };
 }
 
-scripts!(about, apply, custom, delete, get, more, nodes, rollout, server_side_apply, write);
+scripts!(
+    about,
+    apply,
+    autoscale,
+    cronjobs,
+    custom,
+    daemonsets,
+    delete,
+    disruption,
+    get,
+    jobs,
+    more,
+    nodes,
+    policy,
+    rollout,
+    server_side_apply,
+    statefulsets,
+    write,
+);
