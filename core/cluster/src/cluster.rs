@@ -281,6 +281,9 @@ impl Parts {
         let objects = Objects::new(store, self.registry.clone(), self.seams.clone());
         let addresses = ServiceAddresses::new(self.claim.range());
         let mut objects = objects.with_admission(Arc::new(addresses));
+        for plugin in quorate_controllers::admission() {
+            objects = objects.with_admission(plugin);
+        }
         for plugin in &self.admission {
             objects = objects.with_admission(plugin.clone());
         }

@@ -1,6 +1,6 @@
 //! Changing single fields of an object, and writing only what differs.
 
-use quorate_resources::{Change, Object};
+use quorate_resources::{Change, DeleteOptions, Object};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -45,4 +45,14 @@ pub(crate) fn status(object: &Arc<Object>, status: Value) -> Option<Change> {
 /// The write of a changed object; none if it is as before.
 pub(crate) fn update(old: &Arc<Object>, new: Object) -> Option<Change> {
     (**old != new).then(|| Change::Update { object: new, old: Some(Arc::clone(old)) })
+}
+
+/// The write that deletes exactly this object, in good order.
+pub(crate) fn deletion(object: &Arc<Object>) -> Change {
+    Change::Delete {
+        kind: object.group_kind(),
+        key: object.key(),
+        options: DeleteOptions { uid: object.metadata.uid.clone(), ..DeleteOptions::default() },
+        old: Some(Arc::clone(object)),
+    }
 }

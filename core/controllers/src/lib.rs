@@ -4,7 +4,9 @@
 //!
 //! Every folder has the same shape: `mod.rs` says what the controller promises and wires it, the
 //! other files are pure. Invariants: no controller holds state that it could not lose; each pass
-//! makes all its writes in as few transactions as possible; deadlines run on the monotonic clock.
+//! makes all its writes in as few transactions as possible; deadlines run on the monotonic clock,
+//! but those that an object counts from a timestamp of its own (jobs) or that are about the time of
+//! day (cron jobs).
 //!
 //! ```
 //! use quorate_controllers::{ControllerOptions, all};
@@ -12,26 +14,48 @@
 //! assert!(names.contains(&"deployment") && names.contains(&"garbage"));
 //! ```
 
+mod autoscaler;
+mod budget;
 mod canonical;
 mod claim;
 mod clusterrole;
+mod condition;
+mod cronjob;
+mod daemonset;
 mod deployment;
 mod edit;
 mod endpointslice;
 mod garbage;
+mod job;
+mod limits;
 mod namespace;
+mod near;
 mod node;
 mod nodes;
+mod owned;
+mod placement;
 mod pods;
+mod priority;
+mod quota;
+mod ready_since;
 mod replicaset;
+mod revision;
 mod select;
 mod serviceaccount;
+mod share;
 mod spaces;
+mod statefulset;
+mod template;
 
+pub use autoscaler::{Metrics, MetricsError, PodSample, autoscaler};
+pub use limits::Limits;
 pub use node::NodeLifecycleOptions;
+pub use priority::Priorities;
+pub use quota::Quotas;
 pub use serviceaccount::PodAccounts;
 
 use quorate_reconcile::Reconciler;
+use quorate_resources::Admission;
 use std::sync::Arc;
 
 /// What the controllers can be told.
@@ -63,7 +87,21 @@ pub fn all(options: ControllerOptions) -> Vec<Arc<dyn Reconciler>> {
         Arc::new(namespace::Namespaces),
         Arc::new(serviceaccount::ServiceAccounts),
         Arc::new(clusterrole::ClusterRoles),
+        Arc::new(job::Jobs::default()),
+        Arc::new(cronjob::CronJobs),
+        Arc::new(daemonset::DaemonSets::default()),
+        Arc::new(statefulset::StatefulSets::default()),
+        Arc::new(budget::Budgets),
+        Arc::new(quota::Usage),
+        Arc::new(priority::SystemClasses),
     ]
+}
+
+/// What the built-in kinds ask of objects before they are written, in this order: priorities of pods,
+/// defaults and bounds of what they request, and quotas of namespaces.
+#[must_use]
+pub fn admission() -> Vec<Arc<dyn Admission>> {
+    vec![Arc::new(Priorities), Arc::new(Limits), Arc::new(Quotas)]
 }
 
 #[cfg(test)]

@@ -285,9 +285,10 @@ impl Worker {
         if pod.metadata.is_deleting() {
             let options = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
             drop(self.objects.delete(&kind("/Pod"), &key, options).await);
-        } else if pod.pointer("/status/phase").and_then(Value::as_str) != Some("Running")
-            && pod.pointer("/status/phase").and_then(Value::as_str) != Some("Failed")
-        {
+        } else if matches!(
+            pod.pointer("/status/phase").and_then(Value::as_str),
+            None | Some("Pending" | "Unknown")
+        ) {
             let mut running = (**pod).clone();
             running.body.insert("status".into(), running_status(&key.name));
             drop(self.objects.update_status(running).await);

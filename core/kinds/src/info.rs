@@ -1,5 +1,10 @@
 //! The list of built-in kinds and what is peculiar about each.
 
+mod batch;
+mod policy;
+mod storage;
+mod workload;
+
 use crate::types::{
     ClusterRole, ClusterRoleBinding, ConfigMap, CustomResourceDefinition, Deployment,
     EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet, Role, RoleBinding, RuntimeClass,
@@ -20,7 +25,9 @@ pub fn registry() -> Registry {
         [deployment(), replica_set(), endpoint_slice(), lease(), runtime_class(), definition()];
     let access =
         [service_account(), role(), role_binding(), cluster_role(), cluster_role_binding()];
-    for info in core.into_iter().chain(others).chain(access) {
+    let groups = [batch::kinds(), workload::kinds(), policy::kinds(), storage::kinds()];
+    let all = core.into_iter().chain(others).chain(access);
+    for info in all.chain(groups.into_iter().flatten()) {
         registry.register(info).expect("the built-in kinds have different names");
     }
     registry

@@ -23,6 +23,7 @@
 //! ```
 
 mod column;
+pub mod cron;
 mod default;
 mod info;
 mod json;

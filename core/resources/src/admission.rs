@@ -1,6 +1,6 @@
 //! Plugins that see every object before it is written.
 
-use crate::{Error, Object, Objects};
+use crate::{Change, Error, Object, Objects};
 use async_trait::async_trait;
 use quorate_store::{Compare, Op};
 use std::fmt::Debug;
@@ -26,6 +26,17 @@ pub struct Claims {
     pub ops: Vec<Op>,
 }
 
+/// One change of a transaction, as it will be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted<'a> {
+    /// What happens to the object.
+    pub operation: Operation,
+    /// The object after the change; its last state if it is deleted.
+    pub object: &'a Object,
+    /// The object before; `None` if it is created.
+    pub old: Option<&'a Object>,
+}
+
 /// Refuses, completes or counts objects before they are written.
 #[async_trait]
 pub trait Admission: Send + Sync + Debug + 'static {
@@ -45,4 +56,19 @@ pub trait Admission: Send + Sync + Debug + 'static {
         object: &mut Object,
         old: Option<&Object>,
     ) -> Result<Claims, Error>;
+
+    /// Sees all changes of a transaction together, after each has been admitted by itself: what is
+    /// counted over several objects is counted here. The changes that it returns become part of the
+    /// transaction without being admitted themselves; when one of their objects has changed since it
+    /// was read, admission runs again on fresh state.
+    ///
+    /// # Errors
+    /// The transaction is refused.
+    async fn admit_all(
+        &self,
+        _objects: &Objects,
+        _changes: &[Admitted<'_>],
+    ) -> Result<Vec<Change>, Error> {
+        Ok(Vec::new())
+    }
 }

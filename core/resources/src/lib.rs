@@ -61,7 +61,7 @@ mod typed;
 mod typed_admission;
 mod validate;
 
-pub use admission::{Admission, Claims, Operation};
+pub use admission::{Admission, Admitted, Claims, Operation};
 pub use column::{Column, ScalePaths};
 pub use error::Error;
 pub use field::{FieldError, FieldReason};

@@ -9,7 +9,7 @@ use crate::media::Form;
 use crate::reply::{self, Reply, ResponseBody};
 use crate::route::{Route, route};
 use crate::served::Served;
-use crate::{PodLogs, discovery, logs, verbs};
+use crate::{PodLogs, discovery, logs, older, verbs};
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::http::request::Parts;
@@ -110,7 +110,8 @@ impl Api {
         let caller = self.caller(&head).await?;
         let mut call = Call::read(&head, caller)?;
         let served = self.current().await?;
-        let route = route(&call.path, served.registry());
+        let path = older::newer(&call.path);
+        let route = route(&path, served.registry());
         call.caller.may(&access::action(&call, &route)).await?;
         let read = quorate_seams::timeout(&*self.clock(), BODY, body::read(body)).await;
         call.body = read.ok_or_else(|| Failure::bad("the body did not arrive in time"))??;
@@ -132,6 +133,11 @@ impl Api {
         call: &Call,
         route: Route<'_>,
     ) -> Result<Reply, Failure> {
+        if let Some(upgraded) = older::upgraded(call)? {
+            let Route::Objects(target) = route else { return Err(Failure::NoSuchPath) };
+            let reply = verbs::objects(served, &upgraded, &target).await?;
+            return Ok(older::downgraded(reply).await);
+        }
         match route {
             Route::Objects(target) if target.is_pod_log() => {
                 logs::log(self.shared.logs.clone(), served, call, &target).await

@@ -73,6 +73,17 @@ pub(crate) enum Failure {
         /// What else there is to say; may be empty.
         reason: String,
     },
+    /// A disruption budget forbids it for now.
+    #[error("Cannot evict pod as it would violate the pod's disruption budget.")]
+    Disruption {
+        /// Which budget, and what it lacks.
+        cause: String,
+        /// When to ask again; zero leaves that to the client.
+        retry_seconds: u32,
+    },
+    /// What is stored makes the request impossible.
+    #[error("{0}")]
+    Internal(String),
     /// Applied fields belong to others.
     #[error("{}", apply_message(.0))]
     Apply(Vec<Conflict>),
@@ -104,6 +115,8 @@ impl Failure {
             Self::BodyTooLarge { .. } => (413, "RequestEntityTooLarge"),
             Self::Expired { .. } => (410, "Expired"),
             Self::Future { .. } => (504, "Timeout"),
+            Self::Disruption { .. } => (429, "TooManyRequests"),
+            Self::Internal(_) => (500, "InternalError"),
             Self::Apply(_) => (409, "Conflict"),
             Self::Unauthorized => (401, "Unauthorized"),
             Self::Forbidden { .. } => (403, "Forbidden"),
@@ -143,6 +156,13 @@ impl Failure {
                 "retryAfterSeconds": 1,
             }),
             Self::Forbidden { action, .. } => forbidden_details(action),
+            Self::Disruption { cause, retry_seconds } => {
+                let causes = json!([{ "reason": "DisruptionBudget", "message": cause }]);
+                match retry_seconds {
+                    0 => json!({ "causes": causes }),
+                    seconds => json!({ "causes": causes, "retryAfterSeconds": seconds }),
+                }
+            }
             _ => return Map::new(),
         };
         details.as_object().cloned().unwrap_or_default()

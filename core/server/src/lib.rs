@@ -37,6 +37,7 @@ mod health;
 mod kubeconfig;
 mod logs;
 mod media;
+mod older;
 mod openapi;
 pub mod pki;
 mod protobuf;

@@ -2,6 +2,7 @@
 
 use super::rollout::Limits;
 use crate::canonical;
+use crate::share::{Round, resolve};
 use quorate_kinds::k8s_openapi::api::apps::v1::DeploymentSpec;
 use quorate_kinds::k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use quorate_resources::{Metadata, Object};
@@ -35,25 +36,6 @@ pub(super) fn limits(spec: &DeploymentSpec) -> Limits {
 /// Whether the strategy is `Recreate`; everything else is `RollingUpdate`.
 pub(super) fn is_recreate(spec: &DeploymentSpec) -> bool {
     spec.strategy.as_ref().and_then(|strategy| strategy.type_.as_deref()) == Some("Recreate")
-}
-
-#[derive(Clone, Copy)]
-enum Round {
-    Up,
-    Down,
-}
-
-fn resolve(value: &IntOrString, of: i32, round: Round) -> i32 {
-    let percent = match value {
-        IntOrString::Int(number) => return (*number).max(0),
-        IntOrString::String(text) => text.trim_end_matches('%').parse::<i64>().unwrap_or(0).max(0),
-    };
-    let product = percent.saturating_mul(i64::from(of));
-    let whole = match round {
-        Round::Up => product.saturating_add(99) / 100,
-        Round::Down => product / 100,
-    };
-    i32::try_from(whole).unwrap_or(i32::MAX)
 }
 
 /// The hash of a pod template; `collisions` draws another one for the same template.

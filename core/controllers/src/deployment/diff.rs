@@ -4,7 +4,7 @@ use super::desired::{REVISION, revision_of};
 use super::rollout::{Size, Sizes};
 use crate::edit;
 use quorate_kinds::ReplicaSet;
-use quorate_resources::{Change, DeleteOptions, Object, Typed};
+use quorate_resources::{Change, Object, Typed};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -77,16 +77,7 @@ pub(super) fn clean_up(sets: &Sets, limit: usize) -> Vec<Change> {
     };
     let empty: Vec<_> = sets.old.iter().filter(is_empty).collect();
     let surplus = empty.len().saturating_sub(limit);
-    empty.into_iter().take(surplus).map(|set| deletion(&set.object)).collect()
-}
-
-fn deletion(set: &Arc<Object>) -> Change {
-    Change::Delete {
-        kind: set.group_kind(),
-        key: set.key(),
-        options: DeleteOptions { uid: set.metadata.uid.clone(), ..DeleteOptions::default() },
-        old: Some(Arc::clone(set)),
-    }
+    empty.into_iter().take(surplus).map(|set| edit::deletion(&set.object)).collect()
 }
 
 /// The write that shows the revision on the deployment itself, if it does not yet.

@@ -1,41 +1,13 @@
-//! The pod a replica set makes, and how it sees the pods that are there.
+//! How a replica set sees the pods that are there.
 
 use super::plan::{Candidate, Phase};
-use crate::{edit, pods};
+use crate::pods;
 use quorate_kinds::Pod;
 use quorate_reconcile::Snapshot;
-use quorate_resources::{Metadata, Object, Typed};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use quorate_resources::{Object, Typed};
+use serde_json::Value;
 
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
-/// The name of a pod is a host name, too: 63 characters, of which the suffix takes five.
-const NAME_ROOM: usize = 58;
-
-/// A new pod of the set's template.
-pub(super) fn pod(set: &Object) -> Object {
-    let template = |path: &str| set.pointer(&format!("/spec/template/{path}")).cloned();
-    let map = |path: &str| -> BTreeMap<String, String> {
-        template(path).and_then(|map| serde_json::from_value(map).ok()).unwrap_or_default()
-    };
-    let finalizers = template("metadata/finalizers");
-    let prefix = format!("{}-", set.metadata.name);
-    let prefix = prefix.get(..NAME_ROOM).map_or(prefix.as_str(), |cut| cut).to_owned();
-    Object {
-        api_version: "v1".to_owned(),
-        kind: "Pod".to_owned(),
-        metadata: Metadata {
-            generate_name: Some(prefix),
-            namespace: set.metadata.namespace.clone(),
-            labels: map("metadata/labels"),
-            annotations: map("metadata/annotations"),
-            finalizers: finalizers.and_then(|f| serde_json::from_value(f).ok()).unwrap_or_default(),
-            owner_references: vec![set.owner_reference()],
-            ..Metadata::default()
-        },
-        body: edit::fields(json!({ "spec": template("spec").unwrap_or_else(|| json!({})) })),
-    }
-}
 
 /// A pod as the choice of what to give up sees it.
 pub(super) fn candidate(snapshot: &Snapshot, pod: &Typed<Pod>) -> Candidate {

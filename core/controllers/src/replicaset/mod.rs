@@ -12,19 +12,19 @@ mod status;
 mod timing;
 
 use crate::claim::{self, Claim};
-use crate::{nodes, pods, select, spaces};
+use crate::{edit, nodes, pods, select, spaces, template};
 use async_trait::async_trait;
 use plan::Scale;
 use quorate_kinds::{Pod, ReplicaSet};
 use quorate_reconcile::{
     CacheChange, Context, Error, EventType, Next, Reconciler, Snapshot, Watch,
 };
-use quorate_resources::{Change, DeleteOptions, Object, Typed};
+use quorate_resources::{Change, Object, Typed};
 use quorate_seams::Monotonic;
 use quorate_types::{GroupKind, ObjectKey, Selector, Uid};
 use status::Counts;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use timing::Timing;
 
@@ -71,15 +71,7 @@ impl Reconciler for ReplicaSets {
         let selector = select::from_spec(&set.spec.selector)?;
         let observed = observe(cx.snapshot(), &set, &selector);
         let now = cx.clock().now();
-        let (changes, next) = self.plan(cx.snapshot(), key, &set, &observed, now);
-        let replacing = changes.iter().any(|change| matches!(change, Change::Create(_)))
-            && changes.iter().any(|change| is_deletion_of(change, &observed.ended));
-        if let Err(error) = cx.commit(changes).await {
-            if !error.is_stale() && !error.is_fenced() && !error.is_unavailable() {
-                cx.event(&set.object, EventType::Warning, "FailedCreate", error.to_string()).await;
-            }
-            return Err(error);
-        }
+        let (replacing, next) = self.step(cx, key, &set, &observed, now).await?;
         if replacing {
             self.with(key, |timing| timing.replaced(now));
         }
@@ -88,6 +80,34 @@ impl Reconciler for ReplicaSets {
 }
 
 impl ReplicaSets {
+    /// Makes the writes of one pass; whether pods that ended were replaced, and when to look again.
+    /// If so many pods are not allowed (a quota is nearly used up), half of them may be.
+    async fn step(
+        &self,
+        cx: &Context,
+        key: &ObjectKey,
+        set: &Typed<ReplicaSet>,
+        observed: &Observed,
+        now: Monotonic,
+    ) -> Result<(bool, Option<Duration>), Error> {
+        let mut most = BATCH;
+        loop {
+            let (changes, next) = self.plan(cx.snapshot(), key, set, observed, (now, most));
+            let made = changes.iter().filter(|change| matches!(change, Change::Create(_))).count();
+            let replacing =
+                made > 0 && changes.iter().any(|change| is_deletion_of(change, &observed.ended));
+            let Err(error) = cx.commit(changes).await else { return Ok((replacing, next)) };
+            if made > 1 && is_denied(&error) {
+                most = made / 2;
+                continue;
+            }
+            if !error.is_stale() && !error.is_fenced() && !error.is_unavailable() {
+                cx.event(&set.object, EventType::Warning, "FailedCreate", error.to_string()).await;
+            }
+            return Err(error);
+        }
+    }
+
     fn with<T>(&self, key: &ObjectKey, f: impl FnOnce(&mut Timing) -> T) -> T {
         let mut timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
         f(timing.entry(key.clone()).or_default())
@@ -97,7 +117,8 @@ impl ReplicaSets {
         self.timing.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    /// All writes of one pass, and when to look again although nothing changes.
+    /// All writes of one pass, with so many new pods at most, and when to look again although nothing
+    /// changes.
     ///
     /// The status that is written counts the pods as they are after these very writes: whoever
     /// reads it never sees a pod that this set has already given up.
@@ -107,7 +128,7 @@ impl ReplicaSets {
         key: &ObjectKey,
         set: &Typed<ReplicaSet>,
         observed: &Observed,
-        now: Monotonic,
+        (now, most): (Monotonic, usize),
     ) -> (Vec<Change>, Option<Duration>) {
         let namespace = set.object.metadata.namespace.as_deref().unwrap_or_default();
         let frozen =
@@ -116,13 +137,14 @@ impl ReplicaSets {
             Step::default()
         } else {
             let may_replace = self.with(key, |timing| timing.may_replace(now));
-            step(snapshot, set, observed, may_replace)
+            step(snapshot, set, observed, may_replace, most)
         };
         let (status, later) = self.status(snapshot, key, set, observed, &step, now);
         let mut changes = observed.claims.clone();
         changes.extend(step.creations);
-        changes.extend(step.removed.iter().map(|at| deletion(&observed.active[*at])));
-        changes.extend(observed.ended.iter().take(step.ended).map(deletion));
+        changes.extend(step.removed.iter().map(|at| edit::deletion(&observed.active[*at].object)));
+        let ended = observed.ended.iter().take(step.ended);
+        changes.extend(ended.map(|pod| edit::deletion(&pod.object)));
         changes.extend(status);
         (changes, [step.wait, later].into_iter().flatten().min())
     }
@@ -160,7 +182,7 @@ impl ReplicaSets {
             terminating: observed.terminating + step.removed.len(),
         };
         let status = status::status(counts, set.object.metadata.generation);
-        (crate::edit::status(&set.object, status), availability.next)
+        (edit::status(&set.object, status), availability.next)
     }
 }
 
@@ -181,6 +203,7 @@ fn step(
     set: &Typed<ReplicaSet>,
     observed: &Observed,
     may_replace: Result<(), Duration>,
+    most: usize,
 ) -> Step {
     let wanted = wanted(set);
     let candidates: Vec<_> =
@@ -194,12 +217,18 @@ fn step(
     match plan::scale(&candidates, wanted, BATCH) {
         Scale::Keep => {}
         Scale::Add(count) => {
-            let create = |_| Change::Create(desired::pod(&set.object));
-            step.creations = (held..count).map(create).collect();
+            let create = |_| Change::Create(template::pod(&set.object));
+            step.creations = (held..count).take(most).map(create).collect();
         }
         Scale::Remove(places) => step.removed = places.into_iter().collect(),
     }
     step
+}
+
+/// Whether admission refuses a write.
+fn is_denied(error: &Error) -> bool {
+    use quorate_resources::Error::Denied;
+    matches!(error, Error::Object(inner) if matches!(**inner, Denied { .. }))
 }
 
 fn is_deletion_of(change: &Change, pods: &[Typed<Pod>]) -> bool {
@@ -210,15 +239,6 @@ fn is_deletion_of(change: &Change, pods: &[Typed<Pod>]) -> bool {
 fn wanted(set: &Typed<ReplicaSet>) -> usize {
     let replicas = set.spec.replicas.unwrap_or(1);
     usize::try_from(replicas).unwrap_or(0)
-}
-
-fn deletion(pod: &Typed<Pod>) -> Change {
-    Change::Delete {
-        kind: pod.object.group_kind(),
-        key: pod.object.key(),
-        options: DeleteOptions { uid: pod.object.metadata.uid.clone(), ..DeleteOptions::default() },
-        old: Some(Arc::clone(&pod.object)),
-    }
 }
 
 /// The pods of the set: owned ones and matching orphans; those it lets go only appear as a write.

@@ -4,6 +4,7 @@ use super::*;
 use crate::testing::{World, deployment, pod, replica_set};
 use proptest::prelude::*;
 use serde_json::json;
+use std::sync::Arc;
 
 fn candidate(name: &str) -> Candidate {
     Candidate {
@@ -191,6 +192,6 @@ async fn nothing_is_made_in_a_namespace_that_is_being_deleted() {
     let selector = select::from_spec(&set.spec.selector).unwrap();
     let observed = observe(&snapshot, &set, &selector);
     let sets = ReplicaSets::default();
-    let (changes, _) = sets.plan(&snapshot, &set.object.key(), &set, &observed, at(0));
+    let (changes, _) = sets.plan(&snapshot, &set.object.key(), &set, &observed, (at(0), BATCH));
     assert!(changes.iter().all(|change| !matches!(change, Change::Create(_))), "{changes:?}");
 }

@@ -1,9 +1,13 @@
 //! The columns in which people see the built-in kinds, as `kubectl get` has shown them for years.
 
 mod access;
+mod autoscaler;
+mod batch;
 mod node;
 mod pod;
+mod policy;
 mod service;
+mod storage;
 mod text;
 mod workload;
 
@@ -24,6 +28,19 @@ pub(crate) const SERVICES: &[Column] = service::COLUMNS;
 pub(crate) const ENDPOINT_SLICES: &[Column] = service::SLICES;
 pub(crate) const DEPLOYMENTS: &[Column] = workload::DEPLOYMENTS;
 pub(crate) const REPLICA_SETS: &[Column] = workload::REPLICA_SETS;
+pub(crate) const DAEMON_SETS: &[Column] = workload::DAEMON_SETS;
+pub(crate) const STATEFUL_SETS: &[Column] = workload::STATEFUL_SETS;
+pub(crate) const CONTROLLER_REVISIONS: &[Column] = workload::REVISIONS;
+pub(crate) const JOBS: &[Column] = batch::JOBS;
+pub(crate) const CRON_JOBS: &[Column] = batch::CRON_JOBS;
+pub(crate) const DISRUPTION_BUDGETS: &[Column] = policy::DISRUPTION_BUDGETS;
+pub(crate) const PRIORITY_CLASSES: &[Column] = policy::PRIORITY_CLASSES;
+pub(crate) const RESOURCE_QUOTAS: &[Column] = policy::RESOURCE_QUOTAS;
+pub(crate) const LIMIT_RANGES: &[Column] = policy::LIMIT_RANGES;
+pub(crate) const AUTOSCALERS: &[Column] = autoscaler::COLUMNS;
+pub(crate) const CLAIMS: &[Column] = storage::CLAIMS;
+pub(crate) const VOLUMES: &[Column] = storage::VOLUMES;
+pub(crate) const STORAGE_CLASSES: &[Column] = storage::CLASSES;
 pub(crate) const EVENTS: &[Column] = &[
     Column::new("Last Seen", |event, now| {
         let seen = ["/lastTimestamp", "/eventTime", "/firstTimestamp"];

@@ -1,16 +1,22 @@
 //! What users may leave out, filled in as Kubernetes fills it in.
 
 mod access;
+mod batch;
 mod custom;
 mod pod;
+mod policy;
 mod service;
+mod storage;
 mod workload;
 
 pub(crate) use access::binding;
+pub(crate) use batch::{cron_job, job};
 pub(crate) use custom::definition;
 pub(crate) use pod::{GRACE_SECONDS, pod};
+pub(crate) use policy::{autoscaler, limit_range, priority_class};
 pub(crate) use service::{endpoint_slice, service};
-pub(crate) use workload::{deployment, replica_set};
+pub(crate) use storage::{claim, storage_class, volume};
+pub(crate) use workload::{daemon_set, deployment, replica_set, stateful_set};
 
 use crate::json::{child_or_new, fill};
 use quorate_resources::Object;

@@ -118,3 +118,41 @@ fn plain_secret_data_is_encoded() {
     assert_eq!(get(&secret, "/data"), &json!({ "a": "YQ==", "b": "aGk=" }));
     assert!(!secret.body.contains_key("stringData"));
 }
+
+#[test]
+fn a_job_selects_the_pods_of_its_own() {
+    let mut metadata = metadata();
+    metadata["uid"] = json!("u1");
+    let template = json!({ "spec": { "restartPolicy": "Never", "containers": [{ "name": "a" }] } });
+    let job = |spec: Value| {
+        defaulted(json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": metadata,
+            "spec": spec }))
+    };
+    let plain = job(json!({ "template": template }));
+    for (pointer, expected) in [
+        ("/spec/completions", json!(1)),
+        ("/spec/parallelism", json!(1)),
+        ("/spec/backoffLimit", json!(6)),
+        ("/spec/completionMode", json!("NonIndexed")),
+        ("/spec/suspend", json!(false)),
+        ("/spec/selector/matchLabels/batch.kubernetes.io~1controller-uid", json!("u1")),
+        ("/spec/template/metadata/labels/batch.kubernetes.io~1job-name", json!("web")),
+    ] {
+        assert_eq!(get(&plain, pointer), &expected, "{pointer}");
+    }
+    let queue = job(json!({ "parallelism": 3, "template": template }));
+    assert_eq!(get(&queue, "/spec/completions"), &Value::Null, "a work queue has none");
+    let manual = job(json!({ "manualSelector": true, "template": template }));
+    assert_eq!(get(&manual, "/spec/selector"), &Value::Null);
+}
+
+#[test]
+fn limits_of_containers_follow_from_each_other() {
+    let range = defaulted(
+        json!({ "apiVersion": "v1", "kind": "LimitRange", "metadata": metadata(),
+        "spec": { "limits": [{ "type": "Container", "max": { "cpu": "2" }, "min": { "memory": "1Mi" } }] } }),
+    );
+    let limit = get(&range, "/spec/limits/0");
+    assert_eq!(limit["default"], json!({ "cpu": "2" }));
+    assert_eq!(limit["defaultRequest"], json!({ "cpu": "2", "memory": "1Mi" }));
+}

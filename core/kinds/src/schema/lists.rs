@@ -49,12 +49,27 @@ const LISTS: &[List] = &[
     ("ServiceAccount", "secrets", "merge", "name", "name"),
     ("ServiceSpec", "ports", "merge", "port", "port,protocol"),
     ("ServiceStatus", "conditions", "merge", "type", "type"),
+    ("PersistentVolumeClaimStatus", "conditions", "merge", "type", "type"),
 ];
 
 /// Lists of other groups, by the whole name of the schema.
 const OTHERS: &[List] = &[
     ("io.k8s.api.apps.v1.DeploymentStatus", "conditions", "merge", "type", "type"),
     ("io.k8s.api.apps.v1.ReplicaSetStatus", "conditions", "merge", "type", "type"),
+    ("io.k8s.api.apps.v1.DaemonSetStatus", "conditions", "merge", "type", "type"),
+    ("io.k8s.api.apps.v1.StatefulSetStatus", "conditions", "merge", "type", "type"),
+    ("io.k8s.api.batch.v1.JobStatus", "conditions", "merge", "type", ""),
+    ("io.k8s.api.batch.v1.UncountedTerminatedPods", "succeeded", "", "", "set"),
+    ("io.k8s.api.batch.v1.UncountedTerminatedPods", "failed", "", "", "set"),
+    ("io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement", "values", "", "", "set"),
+    ("io.k8s.api.policy.v1.PodDisruptionBudgetStatus", "conditions", "merge", "type", "type"),
+    (
+        "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus",
+        "conditions",
+        "merge",
+        "type",
+        "type",
+    ),
     ("io.k8s.api.discovery.v1.Endpoint", "addresses", "", "", "set"),
     ("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "finalizers", "merge", "", "set"),
     ("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "ownerReferences", "merge", "uid", "uid"),
@@ -62,6 +77,8 @@ const OTHERS: &[List] = &[
 
 /// Objects of which a strategic merge patch keeps only the fields it names.
 const RETAINED: &[(&str, &str)] = &[("io.k8s.api.apps.v1.DeploymentSpec", "strategy")];
+/// Selectors that a strategic merge patch replaces as a whole.
+const REPLACED: &[(&str, &str)] = &[("io.k8s.api.policy.v1.PodDisruptionBudgetSpec", "selector")];
 
 /// Types that server-side apply treats as one value.
 const ATOMIC_TYPES: &[&str] = &[
@@ -79,6 +96,7 @@ const ATOMIC_TYPES: &[&str] = &[
     "io.k8s.api.core.v1.TypedLocalObjectReference",
     "io.k8s.api.rbac.v1.RoleRef",
     "io.k8s.api.rbac.v1.Subject",
+    "io.k8s.api.core.v1.ScopeSelector",
 ];
 
 /// Fields that server-side apply treats as one value.
@@ -103,6 +121,9 @@ pub(super) fn annotate(schemas: &mut Schemas) {
     }
     for (schema, field) in RETAINED {
         set(schemas, schema, field, "x-kubernetes-patch-strategy", json!("retainKeys"));
+    }
+    for (schema, field) in REPLACED {
+        set(schemas, schema, field, "x-kubernetes-patch-strategy", json!("replace"));
     }
     for (schema, field) in ATOMIC_FIELDS {
         set(schemas, schema, field, "x-kubernetes-map-type", json!("atomic"));

@@ -7,9 +7,11 @@
 mod lists;
 
 use crate::types::{
-    ClusterRole, ClusterRoleBinding, ConfigMap, CustomResourceDefinition, Deployment,
-    EndpointSlice, Event, Lease, Namespace, Node, Pod, ReplicaSet, Role, RoleBinding, RuntimeClass,
-    Secret, Service, ServiceAccount,
+    ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CronJob,
+    CustomResourceDefinition, DaemonSet, Deployment, EndpointSlice, Event, HorizontalPodAutoscaler,
+    Job, Lease, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    PodDisruptionBudget, PriorityClass, ReplicaSet, ResourceQuota, Role, RoleBinding, RuntimeClass,
+    Secret, Service, ServiceAccount, StatefulSet, StorageClass,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, Patch, Status};
 use quorate_resources::schema::{REFERENCE, Schemas};
@@ -45,11 +47,29 @@ pub fn schemas() -> Schemas {
     add::<ClusterRole>(found, &mut kinds);
     add::<ClusterRoleBinding>(found, &mut kinds);
     add::<CustomResourceDefinition>(found, &mut kinds);
+    workloads(found, &mut kinds);
     found.subschema_for::<DeleteOptions>();
     found.subschema_for::<ListMeta>();
     found.subschema_for::<Patch>();
     found.subschema_for::<Status>();
     collect(generator.take_definitions(false), &kinds)
+}
+
+/// The kinds that run pods beyond deployments, and those that bound them.
+fn workloads(found: &mut SchemaGenerator, kinds: &mut Vec<Root>) {
+    add::<Job>(found, kinds);
+    add::<CronJob>(found, kinds);
+    add::<DaemonSet>(found, kinds);
+    add::<StatefulSet>(found, kinds);
+    add::<ControllerRevision>(found, kinds);
+    add::<PodDisruptionBudget>(found, kinds);
+    add::<HorizontalPodAutoscaler>(found, kinds);
+    add::<PriorityClass>(found, kinds);
+    add::<ResourceQuota>(found, kinds);
+    add::<LimitRange>(found, kinds);
+    add::<PersistentVolumeClaim>(found, kinds);
+    add::<PersistentVolume>(found, kinds);
+    add::<StorageClass>(found, kinds);
 }
 
 /// A kind, its version, and the name of its schema.

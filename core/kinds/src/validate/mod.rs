@@ -4,21 +4,33 @@
 //! the object before, if there was one.
 
 mod access;
+mod autoscaler;
+mod batch;
 mod container;
 mod custom;
 mod pod;
+mod policy;
 mod probe;
+mod quota;
 mod resources;
 mod selector;
 mod service;
+mod set;
 mod small;
+mod storage;
 mod workload;
 
 pub(crate) use access::{cluster_role, cluster_role_binding, role, role_binding};
+pub(crate) use autoscaler::autoscaler;
+pub(crate) use batch::{cron_job, job};
 pub(crate) use custom::definition;
 pub(crate) use pod::pod;
+pub(crate) use policy::{disruption_budget, priority_class};
+pub(crate) use quota::{limit_range, resource_quota};
 pub(crate) use service::{endpoint_slice, service};
+pub(crate) use set::{controller_revision, daemon_set, stateful_set};
 pub(crate) use small::{config_map, node, runtime_class, secret};
+pub(crate) use storage::{claim, storage_class, volume};
 pub(crate) use workload::{deployment, replica_set};
 
 use crate::json::At;
@@ -67,6 +79,43 @@ fn not_negative(at: &At<'_>, faults: &mut Faults) {
     }
 }
 
+/// A number must be above zero.
+fn positive(at: &At<'_>, faults: &mut Faults) {
+    if let Some(number) = at.integer()
+        && number < 1
+    {
+        faults.push(at.invalid(format!("must be at least 1, is {number}")));
+    }
+}
+
+/// A count or a percentage; absent counts as something.
+fn share(at: &At<'_>) -> Result<i64, String> {
+    let fail = || "must be a number or a percentage such as 25%, and not negative".to_owned();
+    match (at.integer(), at.value.as_str()) {
+        (Some(count), _) => Ok(count),
+        (None, Some(text)) => {
+            text.strip_suffix('%').and_then(|number| number.parse().ok()).ok_or_else(fail)
+        }
+        (None, None) => Ok(1),
+    }
+    .and_then(|number| if number < 0 { Err(fail()) } else { Ok(number) })
+}
+
+/// As [`share`]; what is wrong is said, and counts as something.
+fn checked_share(at: &At<'_>, faults: &mut Faults) -> i64 {
+    match share(at) {
+        Ok(number) if at.value.is_string() && number > 100 => {
+            faults.push(at.invalid("must not be more than 100%"));
+            number
+        }
+        Ok(number) => number,
+        Err(message) => {
+            faults.push(at.invalid(message));
+            1
+        }
+    }
+}
+
 /// The keys of the items must differ.
 fn unique<'v>(items: impl Iterator<Item = (At<'v>, String)>, faults: &mut Faults) {
     let mut seen = std::collections::BTreeSet::new();
@@ -94,5 +143,7 @@ fn immutable(new: &At<'_>, old: &At<'_>, faults: &mut Faults) {
     }
 }
 
+#[cfg(test)]
+mod further_tests;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,11 @@ pub(crate) fn pod(object: &Object, old: Option<&Object>) -> Faults {
 
 /// The rules of a pod's spec.
 pub(super) fn pod_spec(spec: &At<'_>, faults: &mut Faults) {
+    pod_spec_with(spec, &[], faults);
+}
+
+/// The rules of a pod's spec, whose containers may also mount volumes that come from elsewhere.
+pub(super) fn pod_spec_with(spec: &At<'_>, elsewhere: &[String], faults: &mut Faults) {
     let containers = spec.field("containers");
     if containers.items().next().is_none() {
         faults.push(containers.required("must have at least one container"));
@@ -39,7 +44,8 @@ pub(super) fn pod_spec(spec: &At<'_>, faults: &mut Faults) {
     labels(&spec.field("nodeSelector"), faults);
     resources::amounts(&spec.field("overhead"), faults);
     tolerations(&spec.field("tolerations"), faults);
-    let volumes = volumes(&spec.field("volumes"), faults);
+    let mut volumes = volumes(&spec.field("volumes"), faults);
+    volumes.extend_from_slice(elsewhere);
     let is_process = spec.field("runtimeClassName").text() == PROCESS;
     let pod = container::Pod { is_process, volumes: &volumes };
     let lists = [spec.field("initContainers"), containers];

@@ -26,6 +26,7 @@ pub(super) fn matches_template(selector: &At<'_>, template: &At<'_>, faults: &mu
     }
 }
 
+/// Reads a selector; an empty one matches everything.
 pub(super) fn parse(at: &At<'_>) -> Result<Selector, quorate_resources::FieldError> {
     let labels = at.field("matchLabels");
     let pairs: Vec<(&str, &str)> =

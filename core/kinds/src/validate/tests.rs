@@ -1,7 +1,7 @@
 use quorate_resources::{FieldError, FieldReason, Object};
 use serde_json::{Value, json};
 
-fn faults(value: Value, old: Option<Value>) -> Vec<FieldError> {
+pub(super) fn faults(value: Value, old: Option<Value>) -> Vec<FieldError> {
     let registry = crate::registry();
     let prepare = |value: Value| {
         let mut object = Object::from_value(value).unwrap();

@@ -1,6 +1,6 @@
 //! Deployments and replica sets.
 
-use super::{Faults, not_negative, one_of, pod, selector};
+use super::{Faults, checked_share, not_negative, one_of, pod, selector, share};
 use crate::json::At;
 use quorate_resources::{FieldReason, Object};
 
@@ -21,6 +21,12 @@ pub(crate) fn replica_set(object: &Object, old: Option<&Object>) -> Faults {
 }
 
 fn common(object: &Object, old: Option<&Object>) -> Faults {
+    with_volumes(object, old, &[])
+}
+
+/// The rules of everything that keeps pods of a template running. Volumes of the given names come
+/// from elsewhere.
+pub(super) fn with_volumes(object: &Object, old: Option<&Object>, volumes: &[String]) -> Faults {
     let mut faults = Vec::new();
     let spec = At::top(object, "spec");
     not_negative(&spec.field("replicas"), &mut faults);
@@ -29,7 +35,7 @@ fn common(object: &Object, old: Option<&Object>) -> Faults {
     selector::matches_template(&spec.field("selector"), &template, &mut faults);
     selector::unchanged(object, old, &mut faults);
     pod::labels(&template.field("metadata").field("labels"), &mut faults);
-    pod::pod_spec(&template.field("spec"), &mut faults);
+    pod::pod_spec_with(&template.field("spec"), volumes, &mut faults);
     let policy = template.field("spec").field("restartPolicy");
     if !matches!(policy.text(), "" | "Always") {
         let message = format!("must be Always in a pod template, is {:?}", policy.text());
@@ -48,31 +54,15 @@ fn strategy(at: &At<'_>, faults: &mut Faults) {
         return;
     }
     let (surge, unavailable) = (rolling.field("maxSurge"), rolling.field("maxUnavailable"));
-    let share = |at: &At<'_>, faults: &mut Faults| match share(at) {
+    let most_down = checked_share(&unavailable, faults);
+    let more = match share(&surge) {
         Ok(number) => number,
         Err(message) => {
-            faults.push(at.invalid(message));
+            faults.push(surge.invalid(message));
             1
         }
     };
-    let most_down = share(&unavailable, faults);
-    if share(&surge, faults) == 0 && most_down == 0 {
+    if more == 0 && most_down == 0 {
         faults.push(unavailable.invalid("must not be 0 when maxSurge is 0: nothing could move"));
     }
-    if unavailable.value.is_string() && most_down > 100 {
-        faults.push(unavailable.invalid("must not be more than 100%"));
-    }
-}
-
-/// A count or a percentage; absent counts as something.
-fn share(at: &At<'_>) -> Result<i64, String> {
-    let fail = || "must be a number or a percentage such as 25%, and not negative".to_owned();
-    match (at.integer(), at.value.as_str()) {
-        (Some(count), _) => Ok(count),
-        (None, Some(text)) => {
-            text.strip_suffix('%').and_then(|number| number.parse().ok()).ok_or_else(fail)
-        }
-        (None, None) => Ok(1),
-    }
-    .and_then(|number| if number < 0 { Err(fail()) } else { Ok(number) })
 }

@@ -214,10 +214,23 @@ fn kinds_are_found_by_every_name() {
         ("ns", "Namespace"),
         ("sa", "ServiceAccount"),
         ("roles.rbac.authorization.k8s.io", "Role"),
+        ("cj", "CronJob"),
+        ("jobs.batch", "Job"),
+        ("ds", "DaemonSet"),
+        ("sts", "StatefulSet"),
+        ("controllerrevisions", "ControllerRevision"),
+        ("pdb", "PodDisruptionBudget"),
+        ("hpa", "HorizontalPodAutoscaler"),
+        ("pc", "PriorityClass"),
+        ("quota", "ResourceQuota"),
+        ("limits", "LimitRange"),
+        ("pvc", "PersistentVolumeClaim"),
+        ("pv", "PersistentVolume"),
+        ("sc", "StorageClass"),
     ] {
         assert_eq!(registry.by_name(name).map(|info| info.kind.as_str()), Some(kind), "{name}");
     }
-    assert_eq!(registry.kinds().count(), 18);
+    assert_eq!(registry.kinds().count(), 31);
     let namespaced = |name| registry.by_name(name).unwrap().namespaced;
     assert_eq!((namespaced("nodes"), namespaced("services")), (false, true));
 }

@@ -3,7 +3,9 @@
 use super::namespace::Gates;
 use super::plan::{self, Drawn, Effect, Step};
 use super::{Change, Objects, remove};
-use crate::{Claims, Error, GroupKind, KindInfo, Object, ObjectKey, Revision, storage, timestamp};
+use crate::{
+    Admitted, Claims, Error, GroupKind, KindInfo, Object, ObjectKey, Revision, storage, timestamp,
+};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use quorate_store::{Compare, Op, OpResponse, RangeRequest, Txn, TxnResponse};
@@ -32,7 +34,10 @@ pub(super) enum Attempt {
 
 /// Everything the transaction consists of, in the order of the changes.
 struct Parts<'i> {
+    /// The caller's changes, and after them those that admission adds.
     steps: Vec<Step<'i>>,
+    /// How many are the caller's.
+    own: usize,
     keys: Vec<Bytes>,
     effects: Vec<Effect>,
     gates: Gates,
@@ -111,15 +116,18 @@ impl Objects {
     }
 
     async fn assemble<'i>(
-        &self,
+        &'i self,
         mut steps: Vec<Step<'i>>,
         fresh: bool,
     ) -> Result<Parts<'i>, Error> {
-        let keys = storage_keys(&steps)?;
+        let own = steps.len();
         let mut claims = Claims::default();
         for step in &mut steps {
             self.admit(step, &mut claims).await?;
         }
+        let added = self.admit_all(&steps).await?;
+        steps.extend(added);
+        let keys = storage_keys(&steps)?;
         let effects = steps.iter_mut().map(plan::finish).collect::<Result<Vec<_>, _>>()?;
         let gates = self.gates(&steps, fresh).await?;
         let mut writes = Vec::new();
@@ -131,7 +139,7 @@ impl Objects {
             }
         }
         writes.append(&mut claims.ops);
-        Ok(Parts { steps, keys, effects, gates, claims, writes })
+        Ok(Parts { steps, own, keys, effects, gates, claims, writes })
     }
 
     async fn admit(&self, step: &mut Step<'_>, claims: &mut Claims) -> Result<(), Error> {
@@ -148,6 +156,30 @@ impl Objects {
             claims.ops.extend(added.ops);
         }
         Ok(())
+    }
+}
+
+/// What the plugins have to say to all changes together.
+impl Objects {
+    async fn admit_all<'i>(&'i self, steps: &[Step<'_>]) -> Result<Vec<Step<'i>>, Error> {
+        let changes: Vec<Admitted<'_>> = steps
+            .iter()
+            .filter_map(|step| {
+                let (object, old) = (&step.next, step.old.as_deref());
+                Some(Admitted { operation: step.operation?, object, old })
+            })
+            .collect();
+        let mut added = Vec::new();
+        if changes.is_empty() {
+            return Ok(added);
+        }
+        for plugin in &self.shared.plugins {
+            for change in plugin.admit_all(self, &changes).await? {
+                // That its object has changed meanwhile is nobody's conflict.
+                added.push(Step { pinned: false, ..self.form(&change).await? });
+            }
+        }
+        Ok(added)
     }
 }
 
@@ -177,7 +209,8 @@ fn nothing_to_do(parts: &Parts<'_>) -> Option<Outcome> {
         && parts.steps.iter().all(|step| !step.pinned);
     settled.then(|| {
         let revision = parts.steps.iter().map(base).max().unwrap_or(Revision::NONE);
-        let results = parts.steps.iter().map(|step| (Effect::Keep, step.next.clone())).collect();
+        let steps = parts.steps.iter().take(parts.own);
+        let results = steps.map(|step| (Effect::Keep, step.next.clone())).collect();
         Outcome { revision, results }
     })
 }
@@ -202,6 +235,7 @@ fn outcome(parts: Parts<'_>, revision: Revision) -> Outcome {
         .effects
         .into_iter()
         .zip(parts.steps)
+        .take(parts.own)
         .map(|(effect, mut step)| {
             if effect == Effect::Put {
                 step.next.metadata.resource_version = Some(revision);

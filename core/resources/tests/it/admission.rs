@@ -3,8 +3,8 @@
 use crate::world::{Widget, World, key, kind, widget};
 use async_trait::async_trait;
 use quorate_resources::{
-    Admission, Claims, DeleteOptions, Error, ForKind, Object, Objects, Operation, Revision,
-    TypedAdmission,
+    Admission, Admitted, Change, Claims, DeleteOptions, Error, ForKind, Object, Objects, Operation,
+    Revision, TypedAdmission,
 };
 use quorate_store::{Compare, Op, RangeRequest};
 use serde_json::json;
@@ -143,4 +143,66 @@ async fn a_typed_plugin_sees_values_of_its_kind_only() {
     assert!(matches!(objects.update(smaller).await, Err(Error::Denied { .. })));
     let space = Object::new::<crate::world::Namespace>(quorate_resources::ObjectKey::cluster("x"));
     objects.create(space).await.unwrap();
+}
+
+/// The sum of all sizes, kept as the size of the widget `total`.
+#[derive(Debug)]
+struct Total;
+
+#[async_trait]
+impl Admission for Total {
+    fn name(&self) -> &'static str {
+        "total"
+    }
+
+    async fn admit(
+        &self,
+        _objects: &Objects,
+        _operation: Operation,
+        _object: &mut Object,
+        _old: Option<&Object>,
+    ) -> Result<Claims, Error> {
+        Ok(Claims::default())
+    }
+
+    async fn admit_all(
+        &self,
+        objects: &Objects,
+        changes: &[Admitted<'_>],
+    ) -> Result<Vec<Change>, Error> {
+        let size = |object: &Object| {
+            object.pointer("/spec/size").and_then(serde_json::Value::as_i64).unwrap()
+        };
+        let added: i64 =
+            changes.iter().map(|change| size(change.object) - change.old.map_or(0, size)).sum();
+        let total = Arc::new(objects.get(&kind(), &key("total")).await?);
+        let mut object = (*total).clone();
+        object.body["spec"]["size"] = json!(size(&total) + added);
+        Ok(vec![Change::Update { object, old: Some(total) }])
+    }
+}
+
+#[tokio::test]
+async fn what_a_plugin_adds_is_part_of_the_transaction() {
+    let world = World::new().await;
+    world.objects.create(widget("total", json!({ "size": 0 }))).await.unwrap();
+    let objects = world.objects.clone().with_admission(Arc::new(Total));
+    let made = |name: &str, size: i64| Change::Create(widget(name, json!({ "size": size })));
+    let committed = objects.commit(vec![made("a", 2), made("b", 3)]).await.unwrap();
+    let names: Vec<_> = committed.objects.iter().flatten().map(|one| &one.metadata.name).collect();
+    assert_eq!(names, ["a", "b"], "the answer is about the caller's own changes");
+    let total = world.read("total").await.unwrap();
+    assert_eq!(total.pointer("/spec/size"), Some(&json!(5)));
+    assert_eq!(total.metadata.resource_version, Some(committed.revision), "one transaction");
+    let created = objects.create(widget("c", json!({ "size": 1 }))).await.unwrap();
+    assert_eq!(created.metadata.name, "c");
+    // Whoever is slower starts anew: nothing is lost and nobody is told of a conflict.
+    let create = |index: i64| {
+        let objects = objects.clone();
+        async move { objects.create(widget(&format!("w{index}"), json!({ "size": index }))).await }
+    };
+    let results = futures::future::join_all((0..6).map(create)).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let total = world.read("total").await.unwrap();
+    assert_eq!(total.pointer("/spec/size"), Some(&json!(6 + 15)));
 }

@@ -4,6 +4,7 @@ mod apply;
 mod change;
 mod create;
 mod delete;
+mod eviction;
 mod incoming;
 mod list;
 mod patch;
@@ -47,7 +48,7 @@ pub(crate) async fn objects(
             pods::bind(api, call, target, &key).await
         }
         Some("eviction") if is_pod(target) && call.method == Method::POST => {
-            pods::evict(api, call, target, &key).await
+            eviction::evict(api, call, target, &key).await
         }
         Some(_) => Err(Failure::NoSuchPath),
     }

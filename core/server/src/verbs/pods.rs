@@ -1,6 +1,6 @@
-//! What is asked of pods only: to bind them to a node and to evict them from it.
+//! What is asked of pods only: to bind them to a node.
 
-use super::{change, delete};
+use super::change;
 use crate::call::Call;
 use crate::failure::Failure;
 use crate::reply::{self, Reply};
@@ -9,7 +9,8 @@ use crate::served::Served;
 use quorate_resources::ObjectKey;
 use serde_json::{Value, json};
 
-fn done() -> Value {
+/// The answer to what has been done to a pod.
+pub(super) fn done() -> Value {
     json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
     })
@@ -40,21 +41,5 @@ pub(super) async fn bind(
         Ok(pod)
     };
     change::edit(api, call, target, key, "", edit).await?;
-    Ok(reply::value(201, &done(), call.accepted.encoding))
-}
-
-/// Evicts a pod: deletes it in good order.
-pub(super) async fn evict(
-    api: &Served,
-    call: &Call,
-    target: &Target<'_>,
-    key: &ObjectKey,
-) -> Result<Reply, Failure> {
-    let eviction = call.object()?;
-    let sent = eviction.get("deleteOptions").cloned().unwrap_or(Value::Null);
-    let options = delete::from_value(&sent, call)?;
-    let in_body = sent.get("dryRun").and_then(Value::as_array).is_some_and(|it| !it.is_empty());
-    let objects = api.objects(in_body || call.dry_run()?);
-    objects.delete(&target.info.group_kind(), key, options).await?;
     Ok(reply::value(201, &done(), call.accepted.encoding))
 }

@@ -13,5 +13,24 @@ macro_rules! scripts {
     };
 }
 
-scripts!(false: about, apply, custom, delete, get, more, nodes, rollout, server_side_apply, write);
+scripts!(
+    false:
+    about,
+    apply,
+    autoscale,
+    cronjobs,
+    custom,
+    daemonsets,
+    delete,
+    disruption,
+    get,
+    jobs,
+    more,
+    nodes,
+    policy,
+    rollout,
+    server_side_apply,
+    statefulsets,
+    write,
+);
 scripts!(true: access, accounts, users);

@@ -1,6 +1,6 @@
 //! A control plane in memory behind a server: controllers, one node, and a stand-in for its agent
-//! that calls every pod running and lets go of every deleted one. Open to everybody, or with TLS and
-//! users.
+//! that calls every pod running and lets go of every deleted one; what runs `true` succeeds at once, and
+//! what runs `false` fails. Open to everybody, or with TLS and users.
 
 use futures::StreamExt;
 use quorate_reconcile::{Cache, Running, Runtime};
@@ -59,7 +59,10 @@ impl World {
     async fn parts() -> (Objects, Running, Task<()>) {
         let seams = Seams::system();
         let store = MemoryStore::new(seams.clock.clone());
-        let objects = Objects::new(store, Arc::new(quorate_kinds::registry()), seams);
+        let mut objects = Objects::new(store, Arc::new(quorate_kinds::registry()), seams);
+        for plugin in quorate_controllers::admission() {
+            objects = objects.with_admission(plugin);
+        }
         for name in ["default", "kube-system", "kube-node-lease"] {
             let space =
                 json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
@@ -152,8 +155,13 @@ async fn act(
         pod.body["spec"]["nodeName"] = json!("node-1");
         return objects.update(pod).await.map(drop);
     }
-    if pod.pointer("/status/phase") == Some(&json!("Running")) {
+    let phase = pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
+    if matches!(phase, "Running" | "Succeeded" | "Failed") {
         return Ok(());
+    }
+    if let Some(end) = end(&pod) {
+        pod.body.insert("status".into(), end);
+        return objects.update_status(pod).await.map(drop);
     }
     let now = pod.metadata.creation_timestamp.clone();
     let statuses: Vec<Value> = pod.body["spec"]["containers"].as_array().into_iter().flatten().map(|container| json!({
@@ -168,4 +176,24 @@ async fn act(
         "containerStatuses": statuses,
     }));
     objects.update_status(pod).await.map(drop)
+}
+
+/// The status of a pod whose one container ends at once, if it does.
+fn end(pod: &Object) -> Option<Value> {
+    let container = pod.pointer("/spec/containers/0")?;
+    let code = match container["image"].as_str()?.split(':').next()? {
+        "true" => 0,
+        "false" => 1,
+        _ => return None,
+    };
+    let (phase, reason) = if code == 0 { ("Succeeded", "Completed") } else { ("Failed", "Error") };
+    let now = &pod.metadata.creation_timestamp;
+    let ended = json!({ "exitCode": code, "reason": reason, "startedAt": now, "finishedAt": now });
+    Some(json!({
+        "phase": phase, "podIP": "10.2.0.1", "startTime": now,
+        "containerStatuses": [{
+            "name": container["name"], "image": container["image"], "imageID": "", "ready": false,
+            "restartCount": 0, "state": { "terminated": ended },
+        }],
+    }))
 }
