@@ -13,6 +13,9 @@ pub enum ExitCause {
         /// The limit that was reached, in bytes, where it is known.
         limit_bytes: Option<u64>,
     },
+    /// What it did is forbidden and ended it (a trap of WebAssembly): the message says what. There is
+    /// neither a code nor a signal.
+    Trap(String),
     /// It never ran: the message says why.
     StartFailed(String),
     /// What held it is gone and so, provably, is the task; how it ended cannot be known.

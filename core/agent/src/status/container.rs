@@ -13,6 +13,8 @@ use quorate_kinds::k8s_openapi::api::core::v1::{
 const START_FAILED: i32 = 128;
 /// Exit code shown where nobody can know it (Kubernetes' convention).
 const UNKNOWN: i32 = 137;
+/// What a shell says of a program that aborts; engines of WebAssembly end that way after a trap.
+const ABORTED: i32 = 134;
 
 /// The status of a container proper.
 pub(super) fn main_status(view: View<'_>, spec: &ContainerPlan) -> ContainerStatus {
@@ -113,6 +115,7 @@ fn state_of(exit: &ExitRecord, container_id: Option<String>) -> ContainerState {
             ("OOMKilled", Some(format!("memory limit of {limit} bytes reached")), UNKNOWN)
         }
         ExitCause::OutOfMemory { limit_bytes: None } => ("OOMKilled", None, UNKNOWN),
+        ExitCause::Trap(message) => ("Trap", Some(message.clone()), ABORTED),
         ExitCause::StartFailed(message) => ("StartError", Some(message.clone()), START_FAILED),
         ExitCause::ExecutorLost => {
             let message = "what held the task is gone, and the task with it".to_owned();

@@ -122,6 +122,7 @@ fn each_kind_of_end_is_told_apart() {
         (exit(Some(3), None, ExitCause::Normal), "Failed", "Error", 3),
         (exit(None, Some(15), ExitCause::Normal), "Failed", "Error", 143),
         (exit(None, Some(9), out_of_memory), "Failed", "OOMKilled", 137),
+        (exit(None, None, ExitCause::Trap("unreachable".into())), "Failed", "Trap", 134),
         (exit(None, None, start), "Failed", "StartError", 128),
         (exit(None, None, ExitCause::ExecutorLost), "Failed", "ContainerStatusUnknown", 137),
     ] {

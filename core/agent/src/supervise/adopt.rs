@@ -118,6 +118,7 @@ fn exit(terminated: &ContainerStateTerminated) -> ExitRecord {
     let message = || terminated.message.clone().unwrap_or_default();
     let cause = match terminated.reason.as_deref() {
         Some("OOMKilled") => ExitCause::OutOfMemory { limit_bytes: None },
+        Some("Trap") => ExitCause::Trap(message()),
         Some("StartError") => ExitCause::StartFailed(message()),
         Some("ContainerStatusUnknown") => ExitCause::ExecutorLost,
         _ => ExitCause::Normal,
