@@ -35,6 +35,8 @@ pub enum Need {
     Processes,
     /// [`Subject::shares_network`].
     Network,
+    /// [`Subject::unix`].
+    Unix,
     /// [`Subject::cut`].
     Cut,
 }
@@ -56,6 +58,7 @@ impl Need {
             Self::Files => subject.shares_files,
             Self::Processes => subject.shares_processes,
             Self::Network => subject.shares_network,
+            Self::Unix => subject.unix,
             Self::Cut => subject.cut.is_some(),
         }
     }

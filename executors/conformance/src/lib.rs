@@ -44,7 +44,7 @@ pub use case::{Action, Case, Need};
 pub use cases::all as cases;
 pub use failure::{Failure, Verdict};
 pub use log::{Line, read as read_log};
-pub use probe::{Probe, ProbeError};
+pub use probe::{Probe, ProbeError, Wasi};
 pub use report::{Outcome, Report, Row};
 pub use run::run;
 pub use subject::{Cut, Opener, Subject};

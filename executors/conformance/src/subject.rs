@@ -40,6 +40,9 @@ pub struct Subject {
     pub shares_processes: bool,
     /// Whether ports that tasks listen on are ports of this machine.
     pub shares_network: bool,
+    /// Whether tasks are programs of a Unix: they send signals, start children, have descriptors and a
+    /// working directory. The probe does none of that as WebAssembly.
+    pub unix: bool,
     /// A way to cut the backend off, if there is one.
     pub cut: Option<Arc<dyn Cut>>,
     /// The clock that waiting is measured by.
@@ -65,6 +68,7 @@ impl Subject {
             shares_files: true,
             shares_processes: true,
             shares_network: true,
+            unix: true,
             cut: None,
             clock: SystemClock::shared(),
         }

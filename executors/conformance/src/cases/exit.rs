@@ -8,7 +8,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("exit.codes_are_kept", |b| Box::pin(codes(b))),
     Case::new("exit.only_zero_is_success", |b| Box::pin(success(b))),
     Case::new("exit.a_large_code_is_not_lost", |b| Box::pin(large(b))),
-    Case::new("exit.signals_are_kept", |b| Box::pin(signals(b))).with(&[Need::ExitSignals]),
+    Case::new("exit.signals_are_kept", |b| Box::pin(signals(b)))
+        .with(&[Need::ExitSignals, Need::Unix]),
     Case::new("exit.a_code_above_128_is_no_signal", |b| Box::pin(no_signal(b)))
         .with(&[Need::ExitSignals]),
     Case::new("exit.a_kill_is_a_signal", |b| Box::pin(killed(b))),

@@ -8,10 +8,11 @@ pub(super) const CASES: &[Case] = &[
     Case::new("launch.variables_arrive_as_they_are", |b| Box::pin(variables(b))),
     Case::new("launch.nothing_of_the_agents_environment_leaks", |b| Box::pin(no_leak(b))),
     Case::new("launch.a_working_directory_is_entered", |b| Box::pin(working_dir(b)))
-        .with(&[Need::Files]),
+        .with(&[Need::Files, Need::Unix]),
     Case::new("launch.a_command_takes_the_place_of_the_entry_point", |b| Box::pin(command(b))),
     Case::new("launch.standard_input_is_at_its_end", |b| Box::pin(input(b))),
-    Case::new("launch.no_descriptor_is_inherited", |b| Box::pin(descriptors(b))),
+    Case::new("launch.no_descriptor_is_inherited", |b| Box::pin(descriptors(b)))
+        .with(&[Need::Unix]),
     Case::new("launch.a_large_environment_arrives", |b| Box::pin(large(b))),
 ];
 

@@ -13,7 +13,9 @@ pub(super) const CASES: &[Case] = &[
         .with(&[Need::LimitsPids]),
     Case::new("limits.a_task_cannot_have_more_cpu", |b| Box::pin(cpu(b)))
         .with(&[Need::LimitsCpu, Need::Usage]),
-    Case::new("limits.without_limits_nothing_is_limited", |b| Box::pin(unlimited(b))),
+    Case::new("limits.without_limits_memory_is_not_limited", |b| Box::pin(much_memory(b))),
+    Case::new("limits.without_limits_processes_are_not_limited", |b| Box::pin(many_processes(b)))
+        .with(&[Need::Unix]),
     Case::new("limits.usage_is_measured", |b| Box::pin(usage(b))).with(&[Need::Usage]),
     Case::new("limits.what_does_not_run_has_no_usage", |b| Box::pin(no_usage(b)))
         .with(&[Need::Usage]),
@@ -46,8 +48,13 @@ async fn pids(b: &Bench<'_>) -> Verdict {
     holds("some children, and not as many as it wanted", (1..16).contains(&children), children)
 }
 
-async fn unlimited(b: &Bench<'_>) -> Verdict {
-    let spec = b.task("main", &["crowd=32", "alloc=64", "exit=0"]);
+async fn much_memory(b: &Bench<'_>) -> Verdict {
+    let spec = b.task("main", &["alloc=64", "exit=0"]);
+    same("the code", Some(0), b.run_out(&spec).await?.code)
+}
+
+async fn many_processes(b: &Bench<'_>) -> Verdict {
+    let spec = b.task("main", &["crowd=32", "exit=0"]);
     same("the code", Some(0), b.run_out(&spec).await?.code)?;
     same("children", 32, crowd(b, &spec)?)
 }

@@ -15,7 +15,8 @@ pub(super) const CASES: &[Case] = &[
     Case::new("streams.a_log_is_appended_to", |b| Box::pin(appended(b))),
     Case::new("streams.output_is_there_before_the_end", |b| Box::pin(live(b))).with(&[Need::Files]),
     Case::new("streams.a_silent_task_has_no_line", |b| Box::pin(silent(b))),
-    Case::new("streams.a_descendants_output_is_logged", |b| Box::pin(descendant(b))),
+    Case::new("streams.a_descendants_output_is_logged", |b| Box::pin(descendant(b)))
+        .with(&[Need::Unix]),
     Case::new("streams.a_killed_tasks_output_is_kept", |b| Box::pin(killed(b))),
 ];
 

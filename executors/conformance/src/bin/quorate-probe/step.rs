@@ -3,7 +3,7 @@
 use crate::output::{err, out, say};
 use crate::{family, sys};
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,7 @@ pub(crate) fn run(
         "alloc" => allocate(number(value)?)?,
         "spin" => spin(Duration::from_millis(number(value)?)),
         "listen" => listen(number(value)?)?,
+        "connect" => connect(value)?,
         // Whom it starts.
         "spawn" => drop(family::child(&value.split(' ').collect::<Vec<_>>())?),
         "daemon" => family::daemon()?,
@@ -74,13 +75,14 @@ fn pause() {
 
 fn hang() -> ! {
     loop {
-        std::thread::park();
+        sys::rest();
     }
 }
 
 fn wait_for(path: &str) {
     while !Path::new(path).exists() {
         pause();
+        sys::heed();
     }
 }
 
@@ -199,4 +201,12 @@ fn listen(port: u16) -> Result<(), String> {
     say(&format!("port {port}"))?;
     let (mut stream, _) = listener.accept().map_err(|error| error.to_string())?;
     stream.write_all(b"hello\n").map_err(|error| error.to_string())
+}
+
+/// Says whether an address can be reached.
+fn connect(address: &str) -> Result<(), String> {
+    match TcpStream::connect(address) {
+        Ok(_) => say("connected"),
+        Err(_) => say("not connected"),
+    }
 }

@@ -35,6 +35,19 @@ pub(crate) fn trap(number: i32, code: i32) {
     unsafe { signal(number, action as usize) };
 }
 
+/// Ends the program with a code.
+pub(crate) fn exit(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+/// Signals come by themselves here.
+pub(crate) fn heed() {}
+
+/// Waits for whatever may come.
+pub(crate) fn rest() {
+    std::thread::park();
+}
+
 /// Sends this process a signal.
 pub(crate) fn raise(number: i32) {
     // SAFETY: both calls touch no memory of ours.
