@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("quorate-conformance", EXECUTOR),
     ("quorate-process", EXECUTOR),
     ("quorate-docker", EXECUTOR),
+    ("quorate-wasm", EXECUTOR),
     ("quorate-bolt", &[]),
     ("quorate-log", BASE),
     ("quorate-mvcc", &["quorate-types", "quorate-seams", "quorate-store", "quorate-auth"]),
@@ -102,7 +103,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("etcd-client", &["quorate-client"]),
     ("bcrypt", &["quorate-auth"]),
     ("bollard", &["quorate-docker"]),
-    ("ring", &["quorate-auth", "quorate-etcd"]),
+    ("ring", &["quorate-auth", "quorate-etcd", "quorate-wasm"]),
+    ("wasmtime", &["quorate-wasm"]),
+    ("wasmtime-wasi", &["quorate-wasm"]),
     ("k8s-openapi", &["quorate-kinds", "quorate-resources"]),
 ];
 
