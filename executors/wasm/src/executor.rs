@@ -1,22 +1,15 @@
 //! The executor: the contract's calls.
 
 use crate::aot::Cache;
-use crate::control::Control;
 use crate::engine::Host;
-use crate::failure::Failure;
-use crate::guest::{Common, surroundings};
-use crate::limiter::Limiter;
+use crate::launch::{Launcher, Shared, unsuited};
+use crate::mounts;
 use crate::options::WasmOptions;
-use crate::output::Output;
-use crate::program::Program;
 use crate::programs::Programs;
-use crate::quota::{Bucket, Metered, Spent};
 use crate::records::Records;
-use crate::run::{End, Run, attend};
 use crate::runtime::Guests;
-use crate::tasks::{Running, Start, Tasks};
+use crate::tasks::{Start, Tasks};
 use crate::ticker::Ticker;
-use crate::{image, mounts};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use quorate_executor::{
@@ -28,10 +21,9 @@ use quorate_types::Uid;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 
 /// The kind that `runtimeClassName` names.
 pub(crate) const KIND: &str = "wasm";
@@ -45,24 +37,6 @@ pub struct WasmExecutor {
     guests: Guests,
 }
 
-/// What calls and runs share.
-struct Shared {
-    options: WasmOptions,
-    seams: Seams,
-    host: Arc<Host>,
-    programs: Programs,
-    tasks: Tasks,
-    ticker: Arc<Ticker>,
-    /// Held as long as a run may go on.
-    _lock: File,
-}
-
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
 impl WasmExecutor {
     /// An executor over a directory, which is made if need be. Tasks that an earlier one left running
     /// are gone with it, and from now on told as lost. Blocks while it reads the directory.
@@ -72,8 +46,7 @@ impl WasmExecutor {
     /// WebAssembly, [`Error::Io`] if the directory cannot be used.
     pub fn open(options: WasmOptions, seams: Seams) -> Result<Arc<Self>, Error> {
         let failed = |error| Error::io(format!("using {}", options.dir.display()), error);
-        let dir = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&options.dir);
-        dir.map_err(failed)?;
+        private_dir(&options.dir).map_err(failed)?;
         let lock = lock(&options)?;
         let host = Host::new(options.pool).map_err(|error| unreachable(format!("{error:#}")))?;
         let host = Arc::new(host);
@@ -107,6 +80,19 @@ impl WasmExecutor {
     }
 }
 
+/// Makes a directory that only this user can enter.
+fn private_dir(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let meta = dir.metadata()?;
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::other("it belongs to another user; use one of your own"));
+    }
+    if meta.mode() & 0o077 != 0 {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
 /// Takes the directory for this executor alone.
 fn lock(options: &WasmOptions) -> Result<File, Error> {
     let path = options.dir.join("lock");
@@ -124,104 +110,6 @@ fn lock(options: &WasmOptions) -> Result<File, Error> {
 
 fn unreachable(reason: String) -> Error {
     Error::Unreachable { executor: KIND, reason }
-}
-
-impl Shared {
-    /// The program of an image, compiled if need be.
-    async fn program(self: &Arc<Self>, image: &str) -> Result<Arc<Program>, Failure> {
-        let image = image::read(image::parse(image)?, &self.options).await?;
-        let this = Arc::clone(self);
-        let made = spawn_blocking(move || this.programs.of(&image)).await;
-        made.unwrap_or_else(|| Err(Failure::Compile("the compiler panicked".to_owned())))
-    }
-
-    /// The program that a task runs: its command's, or else its image's.
-    async fn program_of(self: &Arc<Self>, spec: &TaskSpec) -> Result<Arc<Program>, Failure> {
-        let named = spec.command.first().unwrap_or(&spec.image);
-        self.program(named).await
-    }
-}
-
-/// What starts runs.
-struct Launcher {
-    shared: Arc<Shared>,
-    runs: Arc<TaskSet>,
-    handle: Handle,
-}
-
-impl Launcher {
-    /// Starts a run of a task whose program is known, or says why there is none.
-    fn launch(
-        &self,
-        task: &TaskId,
-        program: Result<Arc<Program>, Failure>,
-    ) -> Result<Started, Error> {
-        let now_ms = self.shared.seams.clock.wall().as_millis();
-        self.shared.tasks.launch(task, now_ms, |spec| {
-            let program = program.map_err(|failure| {
-                let named = spec.command.first().unwrap_or(&spec.image);
-                format!("{named:?}: {failure}")
-            })?;
-            self.run(spec, program, now_ms)
-        })
-    }
-
-    fn run(
-        &self,
-        spec: &TaskSpec,
-        program: Arc<Program>,
-        started_ms: i64,
-    ) -> Result<Running, String> {
-        if let Some(reason) = unsuited(&program, spec) {
-            return Err(format!("executor {KIND} does not support {reason}"));
-        }
-        let shared = &self.shared;
-        let output = Output::open(spec.log_path.clone(), shared.seams.clock.clone())
-            .map_err(|error| format!("log {}: {error}", spec.log_path.display()))?;
-        let preopens = mounts::open(&spec.mounts, &shared.tasks.records().staging(&spec.id))?;
-        let wasi = surroundings(spec, &preopens, &output, &shared.options.network)?;
-        let external_id = format!("wasm://{}", spec.id);
-        let running = Running {
-            started: Started { started_ms, pid: None, external_id },
-            control: Arc::new(Control::new()),
-            spent: Arc::default(),
-            held: Arc::default(),
-        };
-        let limiter = Limiter::new(spec.resources.memory_bytes, Arc::clone(&running.held));
-        let common = Common { limiter, control: Arc::clone(&running.control) };
-        let run = Run { program, engine: shared.host.engine.clone(), wasi, common };
-        let guest = self.metered(run, spec, &running.spent);
-        self.spawn(spec.id.clone(), guest, &running, output);
-        Ok(running)
-    }
-
-    fn metered(&self, run: Run, spec: &TaskSpec, spent: &Arc<Spent>) -> Metered<End> {
-        let clock = self.shared.seams.clock.clone();
-        let share = spec.resources.cpu_milli;
-        Metered {
-            inner: run.guest(),
-            bucket: share.and_then(|milli| Bucket::new(milli, clock.now())),
-            spent: Arc::clone(spent),
-            clock,
-            ticker: Arc::clone(&self.shared.ticker),
-            rest: None,
-        }
-    }
-
-    fn spawn(&self, task: TaskId, guest: Metered<End>, running: &Running, output: Arc<Output>) {
-        let (shared, control) = (Arc::clone(&self.shared), Arc::clone(&running.control));
-        let started_ms = running.started.started_ms;
-        // A task set starts its tasks on the runtime of the thread that asks.
-        let _on = self.handle.enter();
-        self.runs.spawn(async move {
-            let clock = shared.seams.clock.clone();
-            let end = attend(guest, control, clock, output).await;
-            let finished_ms = shared.seams.clock.wall().as_millis().max(started_ms);
-            let record = end.record(started_ms, finished_ms);
-            // Nobody is left to tell if this panics.
-            let _ = spawn_blocking(move || shared.tasks.exited(&task, record)).await;
-        });
-    }
 }
 
 #[async_trait]
@@ -286,6 +174,12 @@ impl Executor for WasmExecutor {
             Some(program) => Ok(program),
             None => self.shared.program_of(&waiting.spec).await,
         };
+        let program = match program {
+            Err(failure) if failure.is_transient() => {
+                return Err(failure.of_image(&waiting.spec.image));
+            }
+            other => other,
+        };
         let (launcher, task) = (self.launcher()?, task.clone());
         done(spawn_blocking(move || launcher.launch(&task, program)).await)
     }
@@ -337,13 +231,6 @@ impl Executor for WasmExecutor {
             }
         }
     }
-}
-
-/// What a program cannot be given, if its task asks for that.
-fn unsuited(program: &Program, spec: &TaskSpec) -> Option<&'static str> {
-    let somewhere = spec.working_dir.as_deref().is_some_and(|dir| dir != Path::new("/"));
-    let core = matches!(program, Program::Core(_));
-    (core && somewhere).then_some("a working directory of a core module; use absolute paths")
 }
 
 /// The answer of a piece of blocking work.

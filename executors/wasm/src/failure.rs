@@ -47,6 +47,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether it says something of this moment, rather than of the image.
+    pub(crate) fn is_transient(&self) -> bool {
+        let wrong = std::io::ErrorKind::InvalidData;
+        matches!(self, Self::Read { source, .. } if source.kind() != wrong)
+    }
+
     /// The contract's error for an image.
     pub(crate) fn of_image(self, image: &str) -> ExecutorError {
         match self {

@@ -49,6 +49,7 @@ mod executor;
 mod failure;
 mod guest;
 mod image;
+mod launch;
 mod limiter;
 mod mounts;
 mod network;

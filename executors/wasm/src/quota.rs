@@ -1,7 +1,8 @@
 //! A share of CPU time: a guest runs while its bucket holds time and rests while it is empty.
 //!
 //! Place: around the future that is a guest. [`Bucket`] is pure; [`Metered`] measures the time that
-//! each turn takes on its thread, charges it and rests. Epochs end a turn of a guest that computes.
+//! each turn takes on its thread, charges it and rests. Epochs end a turn of a guest that computes. What
+//! the system does for a guest on other threads (files) is bounded by their number and not charged.
 //!
 //! Invariant: over any time much longer than [`PERIOD`] a guest is charged its share of it and at most
 //! one turn more, for what a turn takes too long is owed.
