@@ -71,7 +71,7 @@ pub enum Error {
 pub struct KeyFiles<'a> {
     /// The private key or secret; without it tokens can only be verified.
     pub private: Option<&'a [u8]>,
-    /// The public key; not needed beside a private one.
+    /// The public key, or a certificate with it; not needed beside a private one.
     pub public: Option<&'a [u8]>,
 }
 

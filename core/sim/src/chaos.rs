@@ -1,7 +1,7 @@
 //! What goes wrong in a run, within what a store must bear.
 
 use crate::admin::Operator;
-use crate::cluster::{Cluster, Health};
+use crate::cluster::{Cluster, Health, Node};
 use crate::net::{Weather, host_of};
 use quorate_seams::disk::Disk;
 use quorate_seams::{Crash, Latency, SharedRandom, SimDisk, spawn_detached};
@@ -474,6 +474,20 @@ impl Chaos {
                     || gave_up(node.core.as_ref())
             });
             if sick {
+                cluster.take_down(id, self.kind());
+                cluster.start(id);
+            }
+        }
+    }
+}
+
+impl Chaos {
+    /// Starts members anew that have come upon damaged bytes only now.
+    pub(crate) fn restart_the_rotten(&self) {
+        let cluster = &self.cluster;
+        for id in cluster.with_health(Health::Up) {
+            let found = |node: &Node| node.rotten && gave_up(node.core.as_ref());
+            if cluster.nodes().get(&id).is_some_and(found) {
                 cluster.take_down(id, self.kind());
                 cluster.start(id);
             }

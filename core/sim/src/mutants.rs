@@ -39,6 +39,10 @@ pub const CATALOGUE: &[Mutant] = &[
     mutant("raft-believes-any-birth", "a member with an emptied directory takes part"),
     mutant("raft-believes-a-disk-set-back", "a member whose disk was set back takes part"),
     mutant(
+        "raft-believes-a-change-in-its-log",
+        "a change of members that is not committed is answered as made",
+    ),
+    mutant(
         "raft-leaves-a-change-half-done",
         "a change of voters that lost its leader stays half done",
     ),

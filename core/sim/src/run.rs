@@ -208,6 +208,7 @@ impl Run {
         let mut since = None;
         loop {
             cluster.clock.sleep(Duration::from_millis(100)).await;
+            self.chaos.restart_the_rotten();
             let now = cluster.control.now();
             let equal = self.converged();
             since = if equal { since.or(Some(now)) } else { None };

@@ -9,13 +9,14 @@
 use crate::consensus::{Consensus, Inner};
 use crate::requests::{Attempt, Request, stopped};
 use crate::transport::Method;
-use crate::types::{Node, TypeConfig};
+use crate::types::{LogId, Node, TypeConfig};
 use crate::wire;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use openraft::ChangeMembers;
 use openraft::async_runtime::{Instant, WatchReceiver};
 use openraft::error::{ChangeMembershipError, ClientWriteError, RaftError};
+use quorate_seams::bug;
 use quorate_store::Error as StoreError;
 use quorate_types::MemberId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -250,10 +251,11 @@ impl Consensus {
             let last = self.inner.last_index();
             return Attempt::Done(Err(MembershipError::NotReady { id: *id, matched: 0, last }));
         }
-        let plan = match self.plan(&change).await {
-            Ok(Some(plan)) => plan,
-            Ok(None) => return Attempt::Done(Ok(self.members())),
-            Err(error) => return Attempt::Done(Err(error)),
+        let plan = match self.decide(&change).await {
+            Attempt::Done(Decision::Make(plan)) => plan,
+            Attempt::Done(Decision::Answer(answer)) => return Attempt::Done(answer),
+            Attempt::Refused(reason) => return Attempt::Refused(reason),
+            Attempt::Unknown(reason) => return Attempt::Unknown(reason),
         };
         let Inner { clock, options, raft, .. } = &*self.inner;
         let give_up = clock.now() + options.timing.election_min;
@@ -272,7 +274,40 @@ impl Consensus {
     }
 }
 
+/// What the leader makes of a change that it is asked for.
+enum Decision {
+    Make(Plan),
+    /// It is made already, or cannot be made.
+    Answer(Result<Vec<ClusterMember>, MembershipError>),
+}
+
 impl Consensus {
+    /// What to do about a change. What is answered without making a change rests on members that are
+    /// committed: those of a change that is in this member's log alone can yet be lost.
+    async fn decide(&self, change: &MembershipChange) -> Attempt<Decision> {
+        loop {
+            let (known, members) = (self.inner.membership_id(), self.members());
+            let answer = match self.plan(change).await {
+                Ok(Some(plan)) => return Attempt::Done(Decision::Make(plan)),
+                Ok(None) => Ok(members),
+                Err(error) => Err(error),
+            };
+            if answer.as_ref().is_err_and(is_of_the_moment)
+                || bug("raft-believes-a-change-in-its-log")
+            {
+                return Attempt::Done(Decision::Answer(answer));
+            }
+            match self.settle(known).await {
+                Attempt::Done(()) if self.inner.membership_id() == known => {
+                    return Attempt::Done(Decision::Answer(answer));
+                }
+                Attempt::Done(()) => {}
+                Attempt::Refused(reason) => return Attempt::Refused(reason),
+                Attempt::Unknown(reason) => return Attempt::Unknown(reason),
+            }
+        }
+    }
+
     /// What to ask of openraft. A leader that has just been elected hears of the others with its first
     /// heartbeats: it waits for those before it says that too few answer.
     async fn plan(&self, change: &MembershipChange) -> Result<Option<Plan>, MembershipError> {
@@ -287,6 +322,11 @@ impl Consensus {
             clock.sleep(options.timing.heartbeat.min(Duration::from_millis(20))).await;
         }
     }
+}
+
+/// Whether an error says who answers at the moment, and not who belongs to the cluster.
+fn is_of_the_moment(error: &MembershipError) -> bool {
+    matches!(error, MembershipError::Unhealthy { .. } | MembershipError::NotReady { .. })
 }
 
 fn is_early(error: &ClientWriteError<TypeConfig>) -> bool {
@@ -307,6 +347,11 @@ fn refused<T>(error: ClientWriteError<TypeConfig>) -> Attempt<Result<T, Membersh
 type Plan = ChangeMembers<u64, Node>;
 
 impl Inner {
+    /// Where in the log the members that this member goes by were written.
+    fn membership_id(&self) -> Option<LogId> {
+        *self.raft.metrics().borrow_watched().membership_config.log_id()
+    }
+
     fn members(&self) -> Vec<ClusterMember> {
         let metrics = self.raft.metrics();
         let config = metrics.borrow_watched().membership_config.clone();

@@ -5,7 +5,7 @@
 
 use crate::consensus::{Consensus, Leadership};
 use crate::transport::{CallError, Lane, Method, Peer};
-use crate::types::{Proposal, TypeConfig, log_id};
+use crate::types::{LogId, Proposal, TypeConfig, log_id};
 use crate::wire;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -156,6 +156,20 @@ impl Consensus {
         let Attempt::Done(read) = self.read_log_id_here().await else { return None };
         self.wait_applied(LogIndex(read.1), deadline).await.ok()?;
         Some(Term(read.0))
+    }
+
+    /// Waits until what is in the log up to `known` is applied, and has a quorum confirm that this
+    /// member leads.
+    pub(crate) async fn settle(&self, known: Option<LogId>) -> Attempt<()> {
+        let deadline = self.deadline();
+        let index = known.map_or(LogIndex(0), |id| LogIndex(id.index));
+        if let Err(error) = self.wait_applied(index, deadline).await {
+            return Attempt::Refused(format!("the change of members before is not made: {error}"));
+        }
+        match self.within(deadline, self.read_log_id_here()).await {
+            Some(confirmed) => confirmed.map(|_| Attempt::Done(())),
+            None => Attempt::Refused("no majority confirms that this member leads".to_owned()),
+        }
     }
 
     /// Proposes only if this member leads in that very term.

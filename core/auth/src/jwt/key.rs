@@ -1,6 +1,6 @@
 //! Keys of signing methods, and what is done with them.
 
-use super::pem::{find, public_bits, wrap_private};
+use super::pem::{certified, find, public_bits, wrap_private};
 use super::{Error, KeyFiles};
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -56,6 +56,7 @@ const RSA_PRIVATE: &str = "RSA PRIVATE KEY";
 const EC_PRIVATE: &str = "EC PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
 const RSA_PUBLIC: &str = "RSA PUBLIC KEY";
+const CERTIFICATE: &str = "CERTIFICATE";
 
 /// How a family of methods signs and verifies.
 enum Family {
@@ -244,14 +245,18 @@ impl Family {
 
     fn public(&self, file: &[u8]) -> Result<Vec<u8>, String> {
         let (labels, ids): (&[&str], &[&[u8]]) = match self {
-            Self::Rsa(..) => (&[PUBLIC, RSA_PUBLIC], &[RSA]),
-            Self::Ec(_, _, curve) => (&[PUBLIC], &[EC, curve]),
-            Self::Ed | Self::Hmac(_) => (&[PUBLIC], &[ED25519]),
+            Self::Rsa(..) => (&[PUBLIC, CERTIFICATE, RSA_PUBLIC], &[RSA]),
+            Self::Ec(_, _, curve) => (&[PUBLIC, CERTIFICATE], &[EC, curve]),
+            Self::Ed | Self::Hmac(_) => (&[PUBLIC, CERTIFICATE], &[ED25519]),
         };
         let block = find(file, labels).ok_or_else(|| format!("no PEM block of {labels:?}"))?;
         if block.label == RSA_PUBLIC {
             return Ok(block.der);
         }
-        public_bits(&block.der, ids).ok_or_else(|| "it is of another kind".to_owned())
+        let info = match block.label.as_str() {
+            CERTIFICATE => certified(&block.der).ok_or("the certificate is damaged")?,
+            _ => &block.der,
+        };
+        public_bits(info, ids).ok_or_else(|| "it is of another kind".to_owned())
     }
 }

@@ -28,6 +28,9 @@ pub(super) fn find(file: &[u8], labels: &[&str]) -> Option<Block> {
 }
 
 const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+/// The first, optional field of a certificate.
+const VERSION: u8 = 0xa0;
 const OBJECT_ID: u8 = 0x06;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
@@ -65,6 +68,22 @@ pub(super) fn public_bits(der: &[u8], ids: &[&[u8]]) -> Option<Vec<u8>> {
     let (bits, trailing) = element(BIT_STRING, rest)?;
     let (&unused, bits) = bits.split_first()?;
     (after.is_empty() && trailing.is_empty() && unused == 0).then(|| bits.to_vec())
+}
+
+/// The SubjectPublicKeyInfo in a certificate (RFC 5280, section 4.1). Nothing else of it is looked at:
+/// who names a certificate as a key trusts it.
+pub(super) fn certified(der: &[u8]) -> Option<&[u8]> {
+    let (signed, _) = element(SEQUENCE, der)?;
+    let (mut fields, _) = element(SEQUENCE, signed)?;
+    if let Some((_, after)) = element(VERSION, fields) {
+        fields = after;
+    }
+    // Serial number, signature algorithm, issuer, validity, subject.
+    for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE] {
+        fields = element(tag, fields)?.1;
+    }
+    let (_, after) = element(SEQUENCE, fields)?;
+    Some(&fields[..fields.len() - after.len()])
 }
 
 /// A private key in the older form of elliptic curves, wrapped in the newer one (PKCS #8).

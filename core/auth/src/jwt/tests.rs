@@ -23,11 +23,13 @@ fn cases() -> Vec<(&'static str, &'static str, Option<&'static str>)> {
         ("RS256", RSA_PKCS8, Some(RSA_SPKI)),
         ("RS384", RSA_PKCS1, Some(RSA_PUBLIC_PKCS1)),
         ("RS512", RSA_PKCS8, None),
+        ("RS256", RSA_PKCS8, Some(RSA_CERTIFICATE)),
         ("PS256", RSA_PKCS8, Some(RSA_SPKI)),
         ("PS384", RSA_PKCS8, Some(RSA_SPKI)),
         ("PS512", RSA_PKCS8, Some(RSA_SPKI)),
         ("ES256", P256_SEC1, Some(P256_SPKI)),
         ("ES256", P256_PKCS8, None),
+        ("ES256", P256_PKCS8, Some(P256_CERTIFICATE)),
         ("ES384", P384_PKCS8, Some(P384_SPKI)),
         ("EdDSA", ED_PKCS8, Some(ED_SPKI)),
     ]

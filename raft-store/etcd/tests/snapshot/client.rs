@@ -40,7 +40,7 @@ impl Client {
                 clock.sleep(Duration::from_millis(50)).await;
             }
         };
-        assert!(timeout(&*clock, PATIENCE, answers).await.is_some(), "no server at port {port}");
+        assert!(timeout(&*clock, PATIENCE, answers).await.is_some(), "no server at {addr}");
         client
     }
 

@@ -28,7 +28,7 @@ impl Ours {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr();
         let server = listener.serve(&member, Seams::system().clock, ServerOptions::default());
-        Self { member, server, port }
+        Self { member, server, addr }
     }
 
     pub(crate) async fn client(&self) -> Client {

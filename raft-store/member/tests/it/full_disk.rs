@@ -2,6 +2,8 @@
 //! lost, and the member goes on once there is space.
 
 use crate::cluster::{PATIENCE, free_addresses, options, start};
+use quorate_member::{Member, MemberOptions};
+use quorate_seams::{Random, SeededRandom, SystemClock, timeout};
 use quorate_store::{RangeRequest, Store, Txn};
 use std::path::Path;
 use std::process::Command;
@@ -43,26 +45,69 @@ async fn a_full_disk_stops_writes_with_the_reason_and_loses_nothing() {
     let options = options(root.path(), 1, &free_addresses(1));
     let member = start(options.clone()).await;
     member.wait_ready(PATIENCE).await.unwrap();
-    let value = vec![b'x'; 64 << 10];
-    let mut acknowledged = 0;
-    let error = loop {
-        assert!(acknowledged < 1000, "64 MB fit a disk of 24 MiB");
-        match member.txn(Txn::put(format!("/{acknowledged:04}"), value.clone())).await {
-            Ok(_) => acknowledged += 1,
-            Err(error) => break error.to_string(),
-        }
-    };
+    let (acknowledged, error) = fill(&member).await;
     assert!(acknowledged > 0, "{error}");
     assert!(error.contains("disk is full"), "{error}");
     member.kill().await;
 
     disk.grow(256);
+    goes_on(options, acknowledged).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_below_the_state_alone_stops_the_member_with_the_reason() {
+    let root = tempfile::tempdir().unwrap();
+    let options = options(root.path(), 1, &free_addresses(1));
+    let member = start(options.clone()).await;
+    member.wait_ready(PATIENCE).await.unwrap();
+    member.kill().await;
+    let (state, before) = (options.data_dir.join("state"), root.path().join("before"));
+    std::fs::rename(&state, &before).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    let Some(disk) = SmallDisk::mount(&state, 16) else {
+        println!("SKIP: mounting a tmpfs needs root");
+        return;
+    };
+    let copied = Command::new("cp").arg("-a").arg(before.join(".")).arg(&state).status();
+    assert!(copied.unwrap().success());
+    let member = start(options.clone()).await;
+    member.wait_ready(PATIENCE).await.unwrap();
+    // A write whose outcome is unknown is followed by one that tells the reason.
+    let (acknowledged, _) = fill(&member).await;
+    let ended = timeout(&*SystemClock::shared(), PATIENCE, member.ended()).await;
+    let error = ended.expect("it ends").unwrap_err().to_string();
+    assert!(acknowledged > 0 && error.contains("disk is full"), "{acknowledged}: {error}");
+    member.kill().await;
+
+    disk.grow(256);
+    goes_on(options, acknowledged).await;
+}
+
+/// A value that no compression makes smaller.
+fn value(number: usize) -> Vec<u8> {
+    let random = SeededRandom::new(number as u64);
+    (0..8 << 10).flat_map(|_| random.next_u64().to_le_bytes()).collect()
+}
+
+/// Writes until it fails: how many writes were acknowledged, and why the next one was not.
+async fn fill(member: &Member) -> (usize, String) {
+    for number in 0..2000 {
+        let put = Txn::put(format!("/{number:04}"), value(number));
+        if let Err(error) = member.txn(put).await {
+            return (number, error.to_string());
+        }
+    }
+    panic!("128 MB fit a small disk");
+}
+
+/// Started again, it has what it acknowledged, and works.
+async fn goes_on(options: MemberOptions, acknowledged: usize) {
     let member = start(options).await;
     member.wait_ready(PATIENCE).await.unwrap();
     let found = member.range(RangeRequest::prefix("/")).await.unwrap();
     // The write that failed may have happened all the same; nothing else may differ.
     assert!(found.kvs.len() == acknowledged || found.kvs.len() == acknowledged + 1);
-    assert!(found.kvs.iter().all(|kv| kv.value == value));
+    assert!(found.kvs.iter().enumerate().all(|(number, kv)| kv.value == value(number)));
     member.txn(Txn::put("after", "works")).await.unwrap();
     member.shutdown().await.unwrap();
 }

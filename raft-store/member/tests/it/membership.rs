@@ -77,6 +77,21 @@ async fn a_cluster_of_one_grows_to_three_loses_its_first_member_and_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_majority_has_is_not_answered_as_made() {
+    let root = tempfile::tempdir().unwrap();
+    let members = leader_first(cluster(root.path().to_owned(), 3).await).await;
+    let [leader, second, third] = &members[..] else { panic!("three members") };
+    leader.add_learner(MemberId(8), "localhost:8").await.unwrap();
+    second.kill().await;
+    third.kill().await;
+    // The first attempt leaves the change in the leader's log; those after it find it there.
+    for _ in 0..3 {
+        let added = leader.add_learner(MemberId(9), "localhost:9").await;
+        assert!(matches!(added, Err(MembershipError::Store(_))), "{added:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_is_replaced_and_a_leader_takes_itself_out() {
     let root = tempfile::tempdir().unwrap();
     let members = leader_first(cluster(root.path().to_owned(), 3).await).await;

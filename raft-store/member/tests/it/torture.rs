@@ -10,12 +10,12 @@
 mod library;
 mod plan;
 
-use crate::cluster::eventually;
+use crate::cluster::{PATIENCE, eventually};
 use crate::process::{Answer, Process};
 use crate::trial::Trial;
 use library::Library;
 use plan::{Ends, Plan, Role};
-use quorate_seams::{SeededRandom, SystemClock};
+use quorate_seams::{SeededRandom, SystemClock, timeout};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -177,20 +177,36 @@ impl Cycle<'_> {
             clock.sleep(Duration::from_millis(2)).await;
         }
         let fired = clock.now();
-        if self.plan.ends != Ends::Must && matches!(member.ask("ready").await, Answer::Done(_)) {
-            return Outcome::WentOn;
+        let may_go_on = self.plan.ends != Ends::Must;
+        let mut ready = Answer::Unknown;
+        if may_go_on {
+            ready = member.ask("ready").await;
         }
-        if self.plan.keeps_away() && matches!(member.ask("status").await, Answer::Done(_)) {
+        let is_ready = matches!(ready, Answer::Done(_));
+        let stays = self.plan.keeps_away() && matches!(member.ask("status").await, Answer::Done(_));
+        if stays && !is_ready {
             return Outcome::Behind;
         }
         let mut found = None;
-        eventually("the member ends after the fault", async || {
-            found = member.ended().await;
-            found.is_some()
-        })
-        .await;
-        let after = clock.now() - fired;
-        self.judge(found.unwrap(), &member.complaints(), after)
+        let ended_or_ready = async {
+            // A member that goes on need not be ready at once: it may have to find a leader.
+            while found.is_none() && !matches!(ready, Answer::Done(_)) {
+                if may_go_on {
+                    ready = member.ask("ready").await;
+                }
+                found = member.ended().await;
+                clock.sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if timeout(&*clock, PATIENCE * 2, ended_or_ready).await.is_none() {
+            let status = member.ask("status").await;
+            let said = member.complaints();
+            panic!("it neither ends nor is ready ({ready:?}), status {status:?}: {said}");
+        }
+        match found {
+            Some(status) => self.judge(status, &member.complaints(), clock.now() - fired),
+            None => Outcome::WentOn,
+        }
     }
 
     /// Whether it has ended as it should.

@@ -14,6 +14,8 @@ mod place;
 mod rocks;
 #[cfg(feature = "rocks")]
 mod rocks_view;
+#[cfg(feature = "rocks")]
+mod stall;
 
 pub use memory::MemoryDb;
 #[cfg(feature = "rocks")]

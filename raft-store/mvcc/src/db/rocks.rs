@@ -8,12 +8,13 @@
 
 use super::place::{Place, adopt};
 use super::rocks_view::RocksView;
+use super::stall::Stall;
 use crate::Error;
 use crate::db::{Batch, Family, SharedView, StateDb, View};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    FlushOptions, LogLevel, Options, WriteBatch,
+    ErrorKind, FlushOptions, LogLevel, Options, WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,18 +106,13 @@ impl RocksDb {
 impl StateDb for RocksDb {
     fn write(&self, batch: &Batch) -> Result<(), Error> {
         let opened = self.opened();
-        let families = opened.families();
-        // A write has a tag, a family and two lengths besides its bytes.
-        let capacity = usize::try_from(batch.bytes()).unwrap_or(0) + 16 * batch.len();
-        let mut writes = WriteBatch::with_capacity_bytes(capacity);
-        for (family, key, value) in batch.iter() {
-            let family = families[family.place()];
-            match value {
-                Some(value) => writes.put_cf(family, key, value),
-                None => writes.delete_cf(family, key),
+        let mut stall = Stall::default();
+        loop {
+            match opened.try_write(batch) {
+                Err(error) if error.kind() == ErrorKind::Incomplete => stall.wait(&opened.db)?,
+                written => return written.map_err(failed("write")),
             }
         }
-        opened.db.write_without_wal(writes).map_err(failed("write"))
     }
 
     fn view(&self) -> SharedView {
@@ -189,6 +185,25 @@ impl Opened {
         let db = DB::open_cf_descriptors(&database, path, families).map_err(failed("open"))?;
         let remains = Remains { path: path.to_owned(), replaced: AtomicBool::new(false) };
         Ok(Self { db, remains })
+    }
+
+    /// Writes, unless RocksDB would have it wait.
+    fn try_write(&self, batch: &Batch) -> Result<(), rocksdb::Error> {
+        let families = self.families();
+        // A write has a tag, a family and two lengths besides its bytes.
+        let capacity = usize::try_from(batch.bytes()).unwrap_or(0) + 16 * batch.len();
+        let mut writes = WriteBatch::with_capacity_bytes(capacity);
+        for (family, key, value) in batch.iter() {
+            let family = families[family.place()];
+            match value {
+                Some(value) => writes.put_cf(family, key, value),
+                None => writes.delete_cf(family, key),
+            }
+        }
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        options.set_no_slowdown(true);
+        self.db.write_opt(writes, &options)
     }
 
     fn family(&self, family: Family) -> &ColumnFamily {
@@ -279,7 +294,13 @@ const L0_FILES: i32 = 8;
 const LEVELS: usize = 7;
 
 pub(super) fn failed(operation: &'static str) -> impl FnOnce(rocksdb::Error) -> Error {
-    move |error| Error::Database { operation, reason: error.into_string() }
+    move |error| {
+        let mut reason = error.into_string();
+        if reason.contains("No space left on device") {
+            reason.push_str(" (the disk is full: free some space)");
+        }
+        Error::Database { operation, reason }
+    }
 }
 
 impl std::fmt::Debug for Opened {

@@ -82,7 +82,7 @@ fn content<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> TlsError + '_ {
     |error| TlsError::Content { path: path.to_owned(), reason: error.to_string() }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = read(path)?;
     let found: Result<Vec<_>, pki_types::pem::Error> =
         CertificateDer::pem_slice_iter(&pem).collect();

@@ -1,8 +1,8 @@
 //! What TLS is told, and how it becomes the configuration of either side.
 
 use super::ciphers::provider;
-use super::files::{Keys, crl, roots, system_roots};
-use super::verify::{AnyServer, NamedClients};
+use super::files::{Keys, certificates, crl, roots, system_roots};
+use super::verify::{AnyServer, NamedClients, TrustedThemselves};
 use super::{ClientTls, ServerTls};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -151,6 +151,11 @@ impl TlsOptions {
             Some(path) => roots(path)?,
             None => system_roots()?,
         };
+        let themselves = match &self.trusted_ca_file {
+            // A list of revoked certificates is looked up on the way to an authority.
+            Some(path) if self.crl_file.is_none() => certificates(path)?,
+            _ => Vec::new(),
+        };
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), keys.provider())
                 .allow_unknown_revocation_status();
@@ -158,8 +163,9 @@ impl TlsOptions {
             Some(path) => verifier.with_crls(crl(path)?).only_check_end_entity_revocation(),
             None => verifier,
         };
-        let (verifier, names) = (verifier.build().map_err(config)?, self.allowed_hostname.clone());
-        Ok(Some(Arc::new(NamedClients::new(verifier, self.allowed_cn.clone(), names))))
+        let good = Arc::new(TrustedThemselves::new(verifier.build().map_err(config)?, themselves));
+        let (names, hosts) = (self.allowed_cn.clone(), self.allowed_hostname.clone());
+        Ok(Some(Arc::new(NamedClients::new(good, names, hosts))))
     }
 
     /// The calling side.

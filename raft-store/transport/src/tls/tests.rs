@@ -178,6 +178,21 @@ async fn a_revoked_certificate_is_refused_even_by_a_list_that_is_out_of_date() {
 }
 
 #[tokio::test]
+async fn an_authority_that_is_trusted_may_call_itself_and_another_may_not() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let as_itself = |authority: &Authority| {
+        let key = authority.path("ca.key");
+        std::fs::write(&key, authority.issuer.key().serialize_pem()).unwrap();
+        let mut options = ours.options("one", "one.local", 1);
+        (options.cert_file, options.key_file) = (Some(authority.path("ca.pem")), Some(key));
+        options
+    };
+    let (_server, addr) = serve(ANY, &ours.options("two", "two.local", 2)).await;
+    assert!(call(&addr, Some(&as_itself(&ours))).await.is_ok());
+    call(&addr, Some(&as_itself(&other))).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn one_address_takes_both_kinds_of_connections_if_both_urls_name_it() {
     let authority = Authority::new();
     let two = authority.options("two", "two.local", 2);
