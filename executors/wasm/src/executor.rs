@@ -57,7 +57,8 @@ impl WasmExecutor {
         let tasks = Tasks::open(records, seams.clock.wall().as_millis()).map_err(failed)?;
         let ticker = Arc::new(Ticker::start(&host.engine).map_err(failed)?);
         let guests = Guests::start(options.threads).map_err(failed)?;
-        let shared = Shared { options, seams, host, programs, tasks, ticker, _lock: lock };
+        let noting = Arc::default();
+        let shared = Shared { options, seams, host, programs, tasks, ticker, noting, _lock: lock };
         Ok(Arc::new(Self { shared: Arc::new(shared), runs: Arc::default(), guests }))
     }
 
@@ -71,6 +72,8 @@ impl WasmExecutor {
     /// directory next finds them lost, as after a crash.
     pub async fn close(&self) {
         self.runs.stop().await;
+        // A note that was begun is not taken back.
+        drop(self.shared.noting.write().await);
     }
 
     fn launcher(&self) -> Result<Launcher, Error> {

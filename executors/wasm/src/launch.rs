@@ -21,6 +21,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
+use tokio::sync::RwLock;
 
 /// What calls and runs share.
 pub(crate) struct Shared {
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) programs: Programs,
     pub(crate) tasks: Tasks,
     pub(crate) ticker: Arc<Ticker>,
+    /// Read while an end is noted, written to by who waits for that.
+    pub(crate) noting: Arc<RwLock<()>>,
     /// Held as long as a run may go on.
     pub(crate) _lock: File,
 }
@@ -135,8 +138,15 @@ impl Launcher {
             let end = attend(guest, control, clock, output).await;
             let finished_ms = shared.seams.clock.wall().as_millis().max(started_ms);
             let record = end.record(started_ms, finished_ms);
+            // Whoever closes the executor does so between two notes: what is not noted is lost.
+            let Ok(noting) = Arc::clone(&shared.noting).try_read_owned() else { return };
+            let note = move || {
+                shared.tasks.exited(&task, record);
+                drop(shared);
+                drop(noting);
+            };
             // Nobody is left to tell if this panics.
-            let _ = spawn_blocking(move || shared.tasks.exited(&task, record)).await;
+            let _ = spawn_blocking(note).await;
         });
     }
 }

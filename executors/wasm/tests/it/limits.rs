@@ -1,7 +1,7 @@
 //! Limits of memory and CPU time, over everything that a task holds.
 
-use crate::support::{Bench, SLEEPER, start};
-use quorate_executor::{Executor, ExitCause, Stop};
+use crate::support::{Bench, SLEEPER, start, until};
+use quorate_executor::{Executor, ExitCause, Stop, TaskSpec};
 use quorate_seams::{Clock, SystemClock};
 use std::time::Duration;
 
@@ -51,8 +51,11 @@ async fn a_guest_that_starts_beyond_its_limit_is_out_of_memory() {
 
 /// An upper bound for one guest among several: how slow a busy machine makes it says nothing of the
 /// limit. That the share is also reached is a law of the bucket (`quota`).
+///
+/// A turn may have been longer than it should, and is owed then. So the bound is waited for: who has
+/// its share comes below it while it rests, who has more never does.
 #[tokio::test(flavor = "multi_thread")]
-async fn computing_guests_get_their_share_and_leave_the_rest() {
+async fn computing_guests_get_no_more_than_their_share() {
     let bench = Bench::new();
     let image = bench.wat("spin.wasm", &start("(loop (br 0))"));
     let mut specs = Vec::new();
@@ -63,21 +66,26 @@ async fn computing_guests_get_their_share_and_leave_the_rest() {
         specs.push((spec, milli));
     }
     let clock = SystemClock::shared();
+    let used = async |spec: &TaskSpec| bench.executor.usage(&spec.id).await.unwrap().cpu_us;
     let (begin, mut before) = (clock.now(), Vec::new());
     for (spec, _) in &specs {
-        before.push(bench.executor.usage(&spec.id).await.unwrap().cpu_us);
+        before.push(used(spec).await);
     }
-    clock.sleep(Duration::from_secs(4)).await;
+    clock.sleep(Duration::from_secs(2)).await;
     for ((spec, milli), before) in specs.iter().zip(before) {
-        let used = bench.executor.usage(&spec.id).await.unwrap().cpu_us - before;
-        let wall = u64::try_from((clock.now() - begin).as_micros()).unwrap();
-        println!("{milli} thousandths asked for, {} had", used * 1000 / wall);
-        let most = wall * milli / 1000;
-        // A period's savings, and a turn.
-        assert!(used <= most * 115 / 100 + milli * 100, "{used} µs of {most}");
-        assert!(used > 0);
+        until(async || {
+            let had = used(spec).await - before;
+            let wall = u64::try_from((clock.now() - begin).as_micros()).unwrap();
+            // What it may have saved up is its share of 100 ms.
+            let most = (wall + 100_000) * milli / 1000;
+            println!("{had} µs of {most}");
+            (had <= most).then_some(())
+        })
+        .await;
     }
     for (spec, _) in &specs {
+        let before = used(spec).await;
+        until(async || (used(spec).await > before).then_some(())).await;
         bench.executor.stop(&spec.id, Stop::Kill).await.unwrap();
         bench.exit(&spec.id).await;
     }
@@ -109,7 +117,7 @@ async fn a_full_pool_is_a_failed_start_and_room_is_given_back() {
     for spec in &specs[..2] {
         let held =
             || async { bench.executor.usage(&spec.id).await.ok()?.memory_bytes.checked_sub(1) };
-        crate::support::until(held).await;
+        until(held).await;
     }
     let record = bench.run_out(&specs[2]).await;
     let told =

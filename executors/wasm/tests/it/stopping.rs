@@ -1,17 +1,22 @@
 //! What a stop means to guests that cannot hear signals.
 
-use crate::support::{Bench, SLEEPER, start, until};
+use crate::support::{Bench, SLEEPER, start};
 use quorate_executor::{Executor, ExitCause, Stop};
 use std::time::Duration;
 
 const EVER: Stop = Stop::Graceful { grace: Duration::from_secs(3600) };
 
-/// Asks whether it shall leave, and then does, with code 5.
+/// Asks whether it shall leave, says so, asks until it shall, and then does, with code 5.
 const ASKS: &str = r#"(module
   (import "quorate:task/control@0.1.0" "stop-requested" (func $asked (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
+  (data (i32.const 0) "\10\00\00\00\06\00\00\00")
+  (data (i32.const 16) "asked\n")
   (func (export "_start")
+    (drop (call $asked))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
     (loop $again (br_if $again (i32.eqz (call $asked))))
     (call $exit (i32.const 5))))"#;
 
@@ -20,8 +25,7 @@ async fn who_asks_leaves_by_itself() {
     let bench = Bench::new();
     let spec = bench.task(&bench.wat("asks.wasm", ASKS));
     bench.run(&spec).await;
-    // It has asked once it has used time.
-    until(|| async { bench.executor.usage(&spec.id).await.ok()?.cpu_us.checked_sub(1000) }).await;
+    bench.said(&spec, "asked").await;
     bench.executor.stop(&spec.id, EVER).await.unwrap();
     let record = bench.exit(&spec.id).await;
     assert_eq!((record.code, record.signal), (Some(5), None));

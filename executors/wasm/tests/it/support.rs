@@ -1,13 +1,14 @@
 //! An executor in a directory of its own, and tasks made of text.
 
-use quorate_conformance::{Probe, Wasi, read_log};
+use quorate_conformance::{Probe, ProbeError, Wasi, read_log};
 use quorate_executor::{Executor, ExitRecord, Observed, Resources, Started, TaskId, TaskSpec};
 use quorate_seams::{Clock, OsRandom, Random, Seams, SystemClock};
 use quorate_types::Uid;
 use quorate_wasm::{WasmExecutor, WasmOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long something may take that has to come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,13 +129,12 @@ pub(crate) async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
-/// The conformance probe as WebAssembly, built once; `None`, and says so, where it cannot be built.
+/// The conformance probe as WebAssembly; `None`, and says so, where it cannot be built.
 pub(crate) fn probe(form: Wasi) -> Option<&'static Probe> {
     static P1: OnceLock<Option<Probe>> = OnceLock::new();
     static P2: OnceLock<Option<Probe>> = OnceLock::new();
     let slot = if form == Wasi::P1 { &P1 } else { &P2 };
-    let dir = format!("{}/{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-    let built = slot.get_or_init(|| match Probe::build_wasi(dir.as_ref(), form) {
+    let built = slot.get_or_init(|| match build(form) {
         Ok(probe) => Some(probe),
         Err(error) => {
             println!("SKIP: {error}");
@@ -142,6 +142,28 @@ pub(crate) fn probe(form: Wasi) -> Option<&'static Probe> {
         }
     });
     built.as_ref()
+}
+
+/// Builds the probe once for all processes of these tests: the first one does, the others wait.
+fn build(form: Wasi) -> Result<Probe, ProbeError> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(form.target());
+    std::fs::create_dir_all(&dir).unwrap();
+    let lock = File::create(dir.join("lock")).unwrap();
+    lock.lock().unwrap();
+    // The sources are within this program, so that what was built after it was built of them.
+    let (program, built) = (std::env::current_exe().unwrap(), dir.join("built"));
+    if let Ok(path) = std::fs::read_to_string(&built)
+        && modified(&built) > modified(&program)
+    {
+        return Ok(Probe::at(path));
+    }
+    let probe = Probe::build_wasi(&dir, form)?;
+    std::fs::write(&built, probe.path().to_str().unwrap()).unwrap();
+    Ok(probe)
+}
+
+fn modified(path: &Path) -> SystemTime {
+    path.metadata().unwrap().modified().unwrap()
 }
 
 /// A core module whose entry point does this.
