@@ -119,7 +119,10 @@ impl Operator {
         let at = usize::try_from(self.random.below(up.len().max(1) as u64)).unwrap_or(0);
         let Some(id) = up.get(at).copied() else { return };
         let (voters, _) = cluster.voters_and_damaged();
-        let others = up.iter().filter(|other| **other != id && voters.contains(other)).count();
+        // A damaged one may be lost while the move goes on.
+        let sound = |other: &MemberId| !cluster.nodes()[other].is_damaged();
+        let others = up.iter().filter(|other| **other != id && voters.contains(other));
+        let others = others.filter(|other| sound(other)).count();
         if others * 2 <= voters.len() {
             // Nobody could note the move while the others look for it where it was.
             return;
