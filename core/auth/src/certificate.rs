@@ -5,6 +5,8 @@
 //!
 //! Invariant: no bytes make it panic; what cannot be read is no subject.
 
+use crate::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, content, element, subject_on};
+
 /// The names in a certificate's subject that tell user and groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
@@ -17,26 +19,13 @@ pub struct Subject {
 /// Object identifiers 2.5.4.3 and 2.5.4.10.
 const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
 const ORGANIZATION: [u8; 3] = [0x55, 0x04, 0x0a];
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const VERSION: u8 = 0xa0;
 /// Strings whose bytes are text as they are: UTF-8, printable, teletex, IA5.
 const TEXT: [u8; 4] = [0x0c, 0x13, 0x14, 0x16];
 
 /// The subject of a certificate in DER; `None` if it is no certificate or has names that are no text.
 #[must_use]
 pub fn subject(certificate: &[u8]) -> Option<Subject> {
-    let (certificate, _) = content(certificate, SEQUENCE)?;
-    let (mut fields, _) = content(certificate, SEQUENCE)?;
-    if let Some((_, rest)) = content(fields, VERSION) {
-        fields = rest;
-    }
-    // Serial number, algorithm, issuer and validity come before the subject.
-    for _ in 0..4 {
-        fields = element(fields)?.2;
-    }
-    let (names, _) = content(fields, SEQUENCE)?;
+    let (names, _) = content(subject_on(certificate)?, SEQUENCE)?;
     read(names)
 }
 
@@ -64,26 +53,6 @@ fn text(value: &[u8]) -> Option<String> {
     let (tag, text, _) = element(value)?;
     let text = TEXT.contains(&tag).then_some(text)?;
     std::str::from_utf8(text).ok().map(str::to_owned)
-}
-
-/// One element: its tag, its content, and what follows.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        // More than four bytes of length are no certificate.
-        let length = (length.len() <= 4).then_some(length)?;
-        (length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)), rest)
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
-}
-
-fn content(bytes: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
-    element(bytes).filter(|(tag, ..)| *tag == wanted).map(|(_, content, rest)| (content, rest))
 }
 
 #[cfg(test)]

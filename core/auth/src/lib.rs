@@ -36,6 +36,7 @@ mod caller;
 pub mod certificate;
 mod change;
 mod check;
+mod der;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "passwords")]

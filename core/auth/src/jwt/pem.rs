@@ -1,5 +1,6 @@
-//! The little of PEM and DER that keys in files need. Pure; takes hostile bytes.
+//! The little of PEM that keys in files need. Pure; takes hostile bytes.
 
+use crate::der::{OBJECT_IDENTIFIER, SEQUENCE, content, element, subject_on};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -27,68 +28,36 @@ pub(super) fn find(file: &[u8], labels: &[&str]) -> Option<Block> {
     }
 }
 
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-/// The first, optional field of a certificate.
-const VERSION: u8 = 0xa0;
-const OBJECT_ID: u8 = 0x06;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
 
-/// Takes one element of a tag apart: its contents, and what follows it.
-fn element(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&found, rest) = der.split_first()?;
-    let (&first, mut rest) = rest.split_first()?;
-    let mut length = usize::from(first & 0x7f);
-    if first >= 0x80 {
-        let bytes = length;
-        if bytes == 0 || bytes > 4 || rest.len() < bytes {
-            return None;
-        }
-        length = rest[..bytes].iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
-        rest = &rest[bytes..];
-    }
-    if found != tag || rest.len() < length {
-        return None;
-    }
-    Some(rest.split_at(length))
-}
-
 /// The key bits of a SubjectPublicKeyInfo whose algorithm has these object ids.
 pub(super) fn public_bits(der: &[u8], ids: &[&[u8]]) -> Option<Vec<u8>> {
-    let (info, after) = element(SEQUENCE, der)?;
-    let (mut algorithm, rest) = element(SEQUENCE, info)?;
+    let (info, after) = content(der, SEQUENCE)?;
+    let (mut algorithm, rest) = content(info, SEQUENCE)?;
     for id in ids {
-        let (found, following) = element(OBJECT_ID, algorithm)?;
+        let (found, following) = content(algorithm, OBJECT_IDENTIFIER)?;
         if found != *id {
             return None;
         }
         algorithm = following;
     }
-    let (bits, trailing) = element(BIT_STRING, rest)?;
+    let (bits, trailing) = content(rest, BIT_STRING)?;
     let (&unused, bits) = bits.split_first()?;
     (after.is_empty() && trailing.is_empty() && unused == 0).then(|| bits.to_vec())
 }
 
-/// The SubjectPublicKeyInfo in a certificate (RFC 5280, section 4.1). Nothing else of it is looked at:
-/// who names a certificate as a key trusts it.
+/// The SubjectPublicKeyInfo in a certificate. Nothing else of it is looked at: who names a certificate as a
+/// key trusts it.
 pub(super) fn certified(der: &[u8]) -> Option<&[u8]> {
-    let (signed, _) = element(SEQUENCE, der)?;
-    let (mut fields, _) = element(SEQUENCE, signed)?;
-    if let Some((_, after)) = element(VERSION, fields) {
-        fields = after;
-    }
-    // Serial number, signature algorithm, issuer, validity, subject.
-    for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE] {
-        fields = element(tag, fields)?.1;
-    }
-    let (_, after) = element(SEQUENCE, fields)?;
+    let (_, _, fields) = element(subject_on(der)?)?;
+    let (_, _, after) = element(fields)?;
     Some(&fields[..fields.len() - after.len()])
 }
 
 /// A private key in the older form of elliptic curves, wrapped in the newer one (PKCS #8).
 pub(super) fn wrap_private(key: &[u8], ids: &[&[u8]]) -> Vec<u8> {
-    let ids: Vec<u8> = ids.iter().flat_map(|id| wrapped(OBJECT_ID, id)).collect();
+    let ids: Vec<u8> = ids.iter().flat_map(|id| wrapped(OBJECT_IDENTIFIER, id)).collect();
     let version = [0x02, 0x01, 0x00];
     let parts = [&version[..], &wrapped(SEQUENCE, &ids), &wrapped(OCTET_STRING, key)].concat();
     wrapped(SEQUENCE, &parts)
