@@ -1,7 +1,7 @@
 //! Authorization by roles and bindings, as they are in the store at the moment.
 //!
 //! The policy is made anew only after one of them has changed: as long as the store's revision is the
-//! same nothing is read, and one that has moved costs one read of a single key.
+//! same nothing is read, and one that has moved costs a look at which of them changed last.
 
 mod bootstrap;
 mod escalation;
