@@ -2,7 +2,7 @@
 
 use super::ciphers::provider;
 use super::files::{Keys, certificates, crl, roots, system_roots};
-use super::verify::{AnyServer, NamedClients, TrustedThemselves};
+use super::verify::{AnyServer, NamedClients};
 use super::{ClientTls, ServerTls};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -163,9 +163,9 @@ impl TlsOptions {
             Some(path) => verifier.with_crls(crl(path)?).only_check_end_entity_revocation(),
             None => verifier,
         };
-        let good = Arc::new(TrustedThemselves::new(verifier.build().map_err(config)?, themselves));
+        let good = verifier.build().map_err(config)?;
         let (names, hosts) = (self.allowed_cn.clone(), self.allowed_hostname.clone());
-        Ok(Some(Arc::new(NamedClients::new(good, names, hosts))))
+        Ok(Some(Arc::new(NamedClients::new(good, themselves, names, hosts))))
     }
 
     /// The calling side.

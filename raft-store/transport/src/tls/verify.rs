@@ -10,10 +10,12 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use std::sync::Arc;
 
-/// Callers whose certificates are good, and have an allowed name if there are any.
+/// Callers whose certificates are good, and have an allowed name if there are any. A certificate that is
+/// trusted as an authority is good for its own holder, too, as in etcd.
 #[derive(Debug)]
 pub(crate) struct NamedClients {
     good: Arc<dyn ClientCertVerifier>,
+    trusted: Vec<CertificateDer<'static>>,
     common_names: Vec<String>,
     hosts: Vec<String>,
 }
@@ -21,10 +23,11 @@ pub(crate) struct NamedClients {
 impl NamedClients {
     pub(crate) fn new(
         good: Arc<dyn ClientCertVerifier>,
+        trusted: Vec<CertificateDer<'static>>,
         common_names: Vec<String>,
         hosts: Vec<String>,
     ) -> Self {
-        Self { good, common_names, hosts }
+        Self { good, trusted, common_names, hosts }
     }
 
     fn is_allowed(&self, certificate: &CertificateDer<'_>) -> Result<bool, Error> {
@@ -54,7 +57,12 @@ impl ClientCertVerifier for NamedClients {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.good.verify_client_cert(end_entity, intermediates, now)?;
+        let verified = match self.good.verify_client_cert(end_entity, intermediates, now) {
+            Err(error) if is_authority(&error) && self.trusted.contains(end_entity) => {
+                ClientCertVerified::assertion()
+            }
+            verified => verified?,
+        };
         if self.is_allowed(end_entity)? {
             Ok(verified)
         } else {
@@ -85,69 +93,10 @@ impl ClientCertVerifier for NamedClients {
     }
 }
 
-/// Callers with a good certificate, or with one that is trusted as an authority itself: a certificate
-/// that signed itself may be both, as in etcd.
-#[derive(Debug)]
-pub(crate) struct TrustedThemselves {
-    good: Arc<dyn ClientCertVerifier>,
-    trusted: Vec<CertificateDer<'static>>,
-}
-
-impl TrustedThemselves {
-    pub(crate) fn new(
-        good: Arc<dyn ClientCertVerifier>,
-        trusted: Vec<CertificateDer<'static>>,
-    ) -> Self {
-        Self { good, trusted }
-    }
-}
-
 /// Whether a certificate was refused because it is an authority's; its time was found good before.
 fn is_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
     matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
-}
-
-impl ClientCertVerifier for TrustedThemselves {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.good.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        match self.good.verify_client_cert(end_entity, intermediates, now) {
-            Err(error) if is_authority(&error) && self.trusted.contains(end_entity) => {
-                Ok(ClientCertVerified::assertion())
-            }
-            verified => verified,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.good.verify_tls12_signature(message, cert, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.good.verify_tls13_signature(message, cert, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.good.supported_verify_schemes()
-    }
 }
 
 /// Any server that holds the key of the certificate that it shows: members with generated certificates
